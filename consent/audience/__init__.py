@@ -1,0 +1,1 @@
+"""Counting an audience without keeping anything about a person."""

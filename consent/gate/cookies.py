@@ -1,0 +1,159 @@
+"""Which cookies may be set, for how long, and which must go.
+
+A name is *necessary* (the site's own session, or declared so), *declared* for a service, or undeclared. Undeclared
+names and those of services not granted do not pass; deletions always do. What passes lasts no longer than declared, and
+ends with the browser session where the visitor asked for that.
+
+Source: RFC 6265bis §5.6 (parsing Set-Cookie: the last of two like attributes counts; Max-Age beats Expires).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+from ..grants import Grants
+from ..policy import NECESSARY, Cookie, Kind, Policy
+
+_LIFETIME = ("max-age", "expires")
+
+
+class Fate(enum.Enum):
+    """What becomes of one Set-Cookie header."""
+
+    PASSED = "passed"
+    SHORTENED = "shortened"
+    UNDECLARED = "dropped: not declared"
+    NOT_GRANTED = "dropped: not granted"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The fate of one header: its cookie's *name* and the *header* to send, ``None`` if dropped."""
+
+    fate: Fate
+    name: str
+    header: str | None
+
+
+class CookieRules:
+    """The declared cookies of a policy, looked up by name.
+
+    :param necessary: Names that need no declaration: the framework's session cookie and the like.
+    """
+
+    def __init__(self, policy: Policy, necessary: Iterable[str] = ()) -> None:
+        declared = [cookie for cookie in policy.cookies if cookie.kind is Kind.COOKIE]
+        self._policy = policy
+        self._necessary = frozenset(necessary)
+        self._exact = {cookie.name: cookie for cookie in declared if not cookie.name.endswith("*")}
+        # The longest prefix that fits is the one that was meant.
+        self._prefixes = sorted((c for c in declared if c.name.endswith("*")), key=lambda c: -len(c.name))
+        self.find = lru_cache(maxsize=1024)(self._find)
+
+    def _find(self, name: str) -> Cookie | None:
+        """The declaration that covers *name*, if any."""
+        if name in self._exact:
+            return self._exact[name]
+        return next((cookie for cookie in self._prefixes if cookie.matches(name)), None)
+
+    def judge(self, header: str, grants: Grants, *, now: datetime) -> Verdict:
+        """What becomes of a ``Set-Cookie`` *header* under *grants*."""
+        pair, *attributes = header.split(";")
+        name = pair.split("=", 1)[0].strip() if "=" in pair else ""
+        if name in self._necessary:
+            return Verdict(Fate.PASSED, name, header)
+        ends = _ends(attributes, now)
+        if ends is not None and ends <= now.timestamp():
+            return Verdict(Fate.PASSED, name, header)
+        declared = self.find(name)
+        if declared is None:
+            return Verdict(Fate.UNDECLARED, name, None)
+        if declared.service not in grants.services:
+            return Verdict(Fate.NOT_GRANTED, name, None)
+        needed = self._policy.services[declared.service].purpose == NECESSARY
+        if ends is None or not self._is_too_long(declared, ends, now, grants.session_only and not needed):
+            return Verdict(Fate.PASSED, name, header)
+        kept = [part for part in attributes if part.split("=", 1)[0].strip().lower() not in _LIFETIME]
+        if declared.lifetime and not (grants.session_only and not needed):
+            kept.append(f" Max-Age={declared.lifetime.total_seconds}")
+        return Verdict(Fate.SHORTENED, name, ";".join([pair, *kept]))
+
+    @staticmethod
+    def _is_too_long(declared: Cookie, ends: float, now: datetime, session_only: bool) -> bool:
+        if session_only or declared.lifetime is None:
+            return True
+        # A minute of grace: Expires has whole seconds and was worked out a moment ago.
+        return ends > now.timestamp() + declared.lifetime.total_seconds + 60
+
+    def unwelcome(self, names: Iterable[str], grants: Grants) -> list[str]:
+        """Which of the cookies that a browser sent are declared and not granted, and so must be deleted."""
+        found = []
+        for name in names:
+            declared = None if name in self._necessary else self.find(name)
+            if declared is not None and declared.service not in grants.services:
+                found.append(name)
+        return found
+
+    def refused(self, grants: Grants) -> list[str]:
+        """Exact names declared for services not granted: what to delete even where the browser did not send it."""
+        return [cookie.name for cookie in self._exact.values() if cookie.service not in grants.services]
+
+    def for_browser(self) -> Mapping[str, Mapping[str, str]]:
+        """The same rules for the guard in the page: name or prefix to service id, empty for necessary ones."""
+        services = self._policy.services
+        cookies = dict.fromkeys(sorted(self._necessary), "")
+        storage: dict[str, str] = {}
+        for cookie in self._policy.cookies:
+            service = "" if services[cookie.service].purpose == NECESSARY else cookie.service
+            (cookies if cookie.kind is Kind.COOKIE else storage)[cookie.name] = service
+        return {"cookies": cookies, "storage": storage}
+
+
+def names(cookie_header: str) -> list[str]:
+    """The names in a ``Cookie`` request header."""
+    return [pair.split("=", 1)[0].strip() for pair in cookie_header.split(";") if "=" in pair]
+
+
+def deletions(name: str, *, host: str, path: str, secure: bool) -> list[str]:
+    """``Set-Cookie`` headers that delete *name* in every host, domain and path variant that a page at *path* can reach.
+
+    :param host: The request's host, with or without a port.
+    :param path: The URL path that was asked for; each folder above it is tried.
+    """
+    bare = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    labels = bare.split(".")
+    numeric = labels[-1].isdigit() or ":" in bare
+    domains = (
+        [""] if numeric else ["", *(".".join(labels[i:]) for i in range(max(1, len(labels) - 1)) if len(labels) > 1)]
+    )
+    parts = [part for part in path.split("/") if part]
+    paths = ["/"] + ["/" + "/".join(parts[:depth]) for depth in range(1, min(len(parts), 4) + 1)]
+    end = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT" + ("; Secure" if secure else "")
+    if name.startswith("__Host-"):
+        domains, paths = [""], ["/"]
+    return [
+        f"{name}=; Path={one}; {f'Domain={domain}; ' if domain else ''}{end}" for domain in domains for one in paths
+    ]
+
+
+def _ends(attributes: list[str], now: datetime) -> float | None:
+    """When a cookie ends, in seconds since 1970; ``None`` with the browser session."""
+    expires: float | None = None
+    max_age: float | None = None
+    for attribute in attributes:
+        key, _, value = attribute.partition("=")
+        key, value = key.strip().lower(), value.strip()
+        if key == "max-age" and (value.isascii() and value.removeprefix("-").isdigit()):
+            max_age = now.timestamp() + (int(value[:12]) if int(value[:12]) > 0 else -1)
+        elif key == "expires":
+            try:
+                moment = parsedate_to_datetime(value)
+                expires = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+            except (ValueError, TypeError, OverflowError, IndexError):
+                expires = now.timestamp() + 10**9  # unreadable here, perhaps not to a browser: judge it as lasting
+    return max_age if max_age is not None else expires

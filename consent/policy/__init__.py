@@ -1,0 +1,24 @@
+"""What a site declares in ``consent.toml``: the values, the loader, and advice on them."""
+
+from ..lifetime import Lifetime
+from .advice import Advice, advise
+from .loader import load, parse
+from .model import NECESSARY, Basis, Controller, Cookie, Kind, Policy, Provider, Purpose, Service, Text
+
+__all__ = [
+    "NECESSARY",
+    "Advice",
+    "Basis",
+    "Controller",
+    "Cookie",
+    "Kind",
+    "Lifetime",
+    "Policy",
+    "Provider",
+    "Purpose",
+    "Service",
+    "Text",
+    "advise",
+    "load",
+    "parse",
+]

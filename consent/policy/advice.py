@@ -1,0 +1,57 @@
+"""What is allowed but worth a second look: the warnings of ``flask consent check``.
+
+A warning never stops a site; what must stop it is :mod:`.loader`'s work.
+
+Sources: CNIL deliberation 2020-091 (13 months; refusing as easy and as lasting as accepting), GDPR Art. 13(1)
+(controller and contact), ePrivacy Directive Art. 5(3) (strictly necessary is narrow).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .model import LONGEST_USUAL, NECESSARY, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One warning: the key it is about, what is odd, and what to do."""
+
+    key: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}. {self.remedy}."
+
+
+def advise(policy: Policy) -> Iterator[Advice]:
+    """Every warning about *policy*, in the order of the file."""
+    if not policy.controller.name:
+        yield Advice("controller.name", "visitors are not told who asks", "Name the controller (GDPR Art. 13(1)(a))")
+    if not policy.controller.email:
+        yield Advice(
+            "controller.email", "visitors have nobody to write to", "Give a contact address (GDPR Art. 13(1)(a))"
+        )
+    if policy.refusal_lifetime < policy.lifetime:
+        remedy = "Let a refusal stand as long as a grant, or visitors who refuse are asked more often"
+        yield Advice("decision.refusal_lifetime", "refusals expire before grants", remedy)
+    if policy.lifetime > LONGEST_USUAL:
+        yield Advice(
+            "decision.lifetime", "an answer stands for more than 13 months", "Ask again at least every 13 months"
+        )
+    for purpose in policy.purposes:
+        if not policy.services_of[purpose]:
+            remedy = "Declare a service for it, or remove it: visitors are asked for something that never runs"
+            yield Advice(f"purposes.{purpose}", "a purpose without a service", remedy)
+    for service in policy.services.values():
+        if service.purpose == NECESSARY and not service.reason:
+            remedy = "Write down in reason why the site cannot work without it, or give it another purpose"
+            yield Advice(f"services.{service.id}.reason", "necessary without a written reason", remedy)
+        if not service.provider.name:
+            yield Advice(f"services.{service.id}.provider", "nobody is named as its provider", "Name the company")
+        for cookie in service.cookies:
+            if cookie.lifetime and cookie.lifetime > LONGEST_USUAL:
+                remedy = "Shorten it to 13 months or less, or be ready to explain it"
+                yield Advice(f"services.{service.id}.cookies", f"{cookie.name} lasts more than 13 months", remedy)

@@ -1,0 +1,218 @@
+"""From ``consent.toml`` to a frozen :class:`~consent.policy.Policy`, or to every mistake in it at once.
+
+Two passes over one file: the shape (:mod:`.schema`), then what the parts say of each other. Both are reported together,
+each with its key and a remedy, so that a developer mends a file once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from marshmallow import ValidationError
+
+from .. import wording
+from ..errors import PolicyError, Problem
+from ..lifetime import Lifetime
+from .model import NECESSARY, Basis, Controller, Cookie, Policy, Provider, Purpose, Service, Text
+from .schema import (
+    ControllerSchema,
+    CookieSchema,
+    DecisionSchema,
+    PolicySchema,
+    ProviderSchema,
+    PurposeSchema,
+    ServiceSchema,
+    TextSchema,
+)
+
+_DEFAULT_LIFETIME = Lifetime(months=6)  # CNIL deliberation 2020-091: keep yes and no for six months
+_MARKETING = "marketing"
+
+#: Every key that may stand at some level of the file, for "did you mean".
+_KEYS = sorted(
+    {
+        key
+        for schema in (
+            PolicySchema,
+            ControllerSchema,
+            DecisionSchema,
+            PurposeSchema,
+            TextSchema,
+            ServiceSchema,
+            ProviderSchema,
+            CookieSchema,
+        )
+        for key in schema().fields
+    }
+)
+
+
+def load(path: Path) -> Policy:
+    """Read a policy file.
+
+    :raises PolicyError: the file is missing, is not TOML, or declares something wrong; names every mistake.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        remedy = "Create it (docs/policy.md starts with the smallest one) or set CONSENT_POLICY to where it is"
+        raise PolicyError(str(path), [Problem("", "the file does not exist", remedy)]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(
+            str(path), [Problem("", f"cannot be read ({error})", "Make it a readable UTF-8 file")]
+        ) from None
+    return parse(text, file=str(path))
+
+
+def parse(text: str, *, file: str = "consent.toml") -> Policy:
+    """Read a policy from TOML *text*; *file* names it in errors.
+
+    :raises PolicyError: see :func:`load`.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(file, [Problem("", f"not valid TOML: {error}", "Mend the line it names")]) from None
+    try:
+        data, problems = PolicySchema().load(raw), []
+    except ValidationError as error:
+        problems = list(_flatten(error.messages))
+        data = error.valid_data if isinstance(error.valid_data, dict) else {}
+    problems += _contradictions(raw, data)
+    if problems:
+        raise PolicyError(file, sorted(set(problems), key=lambda problem: problem.key))
+    return _build(data)
+
+
+def _flatten(messages: Any, path: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Marshmallow's nested messages as problems with dotted keys."""
+    if isinstance(messages, Mapping):
+        for key, below in messages.items():
+            # Dict fields nest their messages under "key" and "value", which are no keys of the file.
+            synthetic = key in ("key", "value") and isinstance(below, list | dict) and set(messages) <= {"key", "value"}
+            yield from _flatten(below, path if synthetic else (*path, str(key)))
+        return
+    for message in messages:
+        yield _problem(".".join(path), str(message))
+
+
+def _problem(key: str, message: str) -> Problem:
+    if message == "Unknown field.":
+        name = key.rsplit(".", 1)[-1]
+        close = difflib.get_close_matches(name, _KEYS, n=1)
+        return Problem(
+            key, "unknown key", f'Did you mean "{close[0]}"?' if close else "Remove it; docs/policy.md lists the keys"
+        )
+    if message == "Missing data for required field.":
+        return Problem(key, "missing", "Add it; docs/policy.md shows how")
+    if message.startswith("Must be one of"):
+        return Problem(
+            key, "not one of the words known here", message.replace("Must be one of:", "Use one of:").rstrip(".")
+        )
+    if message.startswith("Not a valid"):
+        return Problem(key, message[0].lower() + message[1:].rstrip("."), "Write a value of that type")
+    problem, _, remedy = message.partition("; ")
+    if remedy:
+        return Problem(key, problem, remedy[0].upper() + remedy[1:].rstrip("."))
+    return Problem(key, "wrong value", message.rstrip("."))
+
+
+def _contradictions(raw: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[Problem]:
+    """What the parts of a file say of each other."""
+    declared = raw.get("purposes", {})
+    purposes = list(declared) if isinstance(declared, Mapping) else []
+    languages = data.get("languages", ["en"])
+    for language in languages if isinstance(languages, list) else []:
+        if language not in wording.languages():
+            known = ", ".join(wording.languages())
+            yield Problem("languages", f'no words ship for "{language}"', f"Use some of: {known}")
+    if len(set(languages)) != len(languages):
+        yield Problem("languages", "a language stands here twice", "Name each once")
+    if NECESSARY in purposes:
+        remedy = f'Remove the table and write purpose = "{NECESSARY}" on the services'
+        yield Problem(f"purposes.{NECESSARY}", "built in and never declared", remedy)
+    for purpose, fields in data.get("purposes", {}).items():
+        yield from _missing_words(purpose, fields, languages)
+    taken: dict[tuple[str, str], str] = {}
+    for service, fields in data.get("services", {}).items():
+        yield from _service_contradictions(service, fields, purposes, taken)
+
+
+def _missing_words(purpose: str, fields: Mapping[str, Any], languages: list[str]) -> Iterator[Problem]:
+    for language in languages:
+        if language not in wording.languages():
+            continue  # reported already
+        if purpose not in wording.wording(language).purposes and language not in fields.get("text", {}):
+            key = f"purposes.{purpose}.text.{language}"
+            yield Problem(key, "missing", f'Add label and description: no words ship for a purpose "{purpose}"')
+
+
+def _service_contradictions(
+    service: str, fields: Mapping[str, Any], purposes: list[str], taken: dict[tuple[str, str], str]
+) -> Iterator[Problem]:
+    key = f"services.{service}"
+    purpose = fields.get("purpose")
+    if purpose is not None and purpose != NECESSARY and purpose not in purposes:
+        known = ", ".join([NECESSARY, *purposes])
+        yield Problem(
+            f"{key}.purpose", f'"{purpose}" is not declared', f"Add [purposes.{purpose}] or use one of: {known}"
+        )
+    if "reason" in fields and purpose not in (NECESSARY, None):
+        yield Problem(
+            f"{key}.reason", "only necessary services have a reason", f'Remove it or write purpose = "{NECESSARY}"'
+        )
+    for number, cookie in enumerate(fields.get("cookies", [])):
+        if "name" not in cookie:
+            continue
+        where = f"{key}.cookies.{number}"
+        if cookie["name"] == "*":
+            yield Problem(f"{where}.name", '"*" would declare every cookie', "Write at least one letter before the *")
+        first = taken.setdefault((str(cookie.get("kind", "cookie")), cookie["name"]), where)
+        if first != where:
+            remedy = "Declare a name once, for one service"
+            yield Problem(f"{where}.name", f'"{cookie["name"]}" is declared already, at {first}', remedy)
+
+
+def _build(data: Mapping[str, Any]) -> Policy:
+    languages = tuple(data.get("languages", ["en"]))
+    controller = Controller(**data.get("controller", {}))
+    decision = data.get("decision", {})
+    lifetime = decision.get("lifetime", _DEFAULT_LIFETIME)
+    return Policy(
+        site=data["site"],
+        languages=languages,
+        controller=controller,
+        purposes={key: _purpose(key, fields, languages) for key, fields in data.get("purposes", {}).items()},
+        services={key: _service(key, fields, controller) for key, fields in data.get("services", {}).items()},
+        lifetime=lifetime,
+        refusal_lifetime=decision.get("refusal_lifetime", lifetime),
+        source=json.dumps(PolicySchema().dump(data), sort_keys=True, ensure_ascii=False, default=str),
+    )
+
+
+def _purpose(key: str, fields: Mapping[str, Any], languages: tuple[str, ...]) -> Purpose:
+    given = fields.get("text", {})
+    texts = {
+        language: Text(**(given.get(language) or wording.wording(language).purposes[key])) for language in languages
+    }
+    return Purpose(id=key, texts=texts, basis=fields.get("basis", Basis.CONSENT), version=fields.get("version", 1))
+
+
+def _service(key: str, fields: Mapping[str, Any], controller: Controller) -> Service:
+    own = {"name": controller.name, "country": controller.country, "privacy_url": controller.privacy_url}
+    return Service(
+        id=key,
+        name=fields["name"],
+        purpose=fields["purpose"],
+        provider=Provider(**fields.get("provider", own)),
+        hosts={directive: tuple(origins) for directive, origins in fields.get("hosts", {}).items()},
+        cookies=tuple(Cookie(service=key, **cookie) for cookie in fields.get("cookies", [])),
+        sells_or_shares=fields.get("sells_or_shares", fields["purpose"] == _MARKETING),
+        reason=fields.get("reason", ""),
+        version=fields.get("version", 1),
+    )

@@ -1,0 +1,141 @@
+"""The shape of ``consent.toml``, as marshmallow schemas that refuse what they do not know.
+
+Shape only: that a service's purpose exists, or that a language is complete, is checked by :mod:`.loader`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from ..lifetime import Lifetime
+from .model import Basis, Kind
+
+#: CSP Level 3 fetch directives that can name a host.
+DIRECTIVES = (
+    "connect-src",
+    "font-src",
+    "frame-src",
+    "img-src",
+    "manifest-src",
+    "media-src",
+    "object-src",
+    "script-src",
+    "style-src",
+    "worker-src",
+)
+
+#: Nothing is remembered for longer than this, whatever a file says.
+_LONGEST = Lifetime(months=120)
+
+_ORIGIN = re.compile(r"(?:(?:https?|wss?)://)?(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d{1,5})?")
+_COOKIE_NAME = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+\*?")
+_ID = validate.Regexp(r"[a-z][a-z0-9_-]{0,39}\Z", error="Use small letters, digits, '_' and '-', at most 40.")
+_LANGUAGE = validate.Regexp(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", error='Write a BCP 47 tag such as "en" or "pt-BR".')
+_COUNTRY = validate.Regexp(r"[A-Z]{2}\Z", error='Write the two capital letters of ISO 3166-1, such as "IE".')
+_LINE = validate.And(
+    validate.Length(1, 300), validate.Regexp(r"[^\x00-\x1f\x7f]+\Z", error="Write one line without control characters.")
+)
+_URL = validate.Regexp(
+    r"(https://[^\s\\]+|/(?![/\\])[^\s\\]*)\Z", error='Write an https URL or a path such as "/privacy".'
+)
+
+
+class _LifetimeField(fields.Field[Lifetime]):
+    """A length of time in words or ISO 8601."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Lifetime:
+        try:
+            lifetime = Lifetime.parse(str(value))
+        except ValueError as error:
+            raise ValidationError(f"{error}.") from None
+        if lifetime > _LONGEST:
+            raise ValidationError("longer than ten years; write a shorter time.")
+        return lifetime
+
+
+class _CookieLifetimeField(_LifetimeField):
+    """A length of time, or ``"session"``, which becomes ``None``."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return None if value == "session" else super()._deserialize(value, attr, data, **kwargs)
+
+
+class _Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+class ControllerSchema(_Strict):
+    name = fields.String(validate=_LINE)
+    address = fields.String(validate=_LINE)
+    country = fields.String(validate=_COUNTRY)
+    email = fields.Email()
+    privacy_url = fields.String(validate=_URL)
+
+
+class DecisionSchema(_Strict):
+    lifetime = _LifetimeField()
+    refusal_lifetime = _LifetimeField()
+
+
+class TextSchema(_Strict):
+    label = fields.String(required=True, validate=_LINE)
+    description = fields.String(required=True, validate=validate.Length(1, 2000))
+
+
+class PurposeSchema(_Strict):
+    basis = fields.Enum(Basis, by_value=True)
+    text = fields.Dict(keys=fields.String(validate=_LANGUAGE), values=fields.Nested(TextSchema))
+    version = fields.Integer(strict=True, validate=validate.Range(1, 9999))
+
+
+class ProviderSchema(_Strict):
+    name = fields.String(required=True, validate=_LINE)
+    country = fields.String(validate=_COUNTRY)
+    privacy_url = fields.String(validate=_URL)
+
+
+class CookieSchema(_Strict):
+    name = fields.String(
+        required=True,
+        validate=validate.Regexp(
+            _COOKIE_NAME.pattern + r"\Z",
+            error='Write a cookie name (RFC 6265), or a prefix and "*", such as "_pk_id*".',
+        ),
+    )
+    kind = fields.Enum(Kind, by_value=True)
+    lifetime = _CookieLifetimeField(required=True)
+    description = fields.Dict(keys=fields.String(validate=_LANGUAGE), values=fields.String(validate=_LINE))
+
+
+class ServiceSchema(_Strict):
+    purpose = fields.String(required=True)
+    name = fields.String(required=True, validate=_LINE)
+    provider = fields.Nested(ProviderSchema)
+    hosts = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(DIRECTIVES, error="Use a CSP fetch directive: {choices}.")),
+        values=fields.List(
+            fields.String(
+                validate=validate.Regexp(
+                    _ORIGIN.pattern + r"\Z", error='Write an origin without a path, such as "https://*.example.com".'
+                )
+            ),
+            validate=validate.Length(min=1),
+        ),
+    )
+    cookies = fields.List(fields.Nested(CookieSchema))
+    sells_or_shares = fields.Boolean()
+    reason = fields.String(validate=validate.Length(1, 2000))
+    version = fields.Integer(strict=True, validate=validate.Range(1, 9999))
+
+
+class PolicySchema(_Strict):
+    site = fields.String(required=True, validate=_ID)
+    languages = fields.List(fields.String(validate=_LANGUAGE), validate=validate.Length(min=1))
+    controller = fields.Nested(ControllerSchema)
+    decision = fields.Nested(DecisionSchema)
+    purposes = fields.Dict(keys=fields.String(validate=_ID), values=fields.Nested(PurposeSchema))
+    services = fields.Dict(keys=fields.String(validate=_ID), values=fields.Nested(ServiceSchema))

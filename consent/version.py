@@ -1,0 +1,3 @@
+"""The version of the SDK, kept in every record."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,154 @@
+"""Read ``CONSENT_*`` keys once, into one frozen value.
+
+A misspelt key fails at start-up, where a developer sees it, rather than being ignored until a visitor is tracked by
+mistake. Every mistake is reported at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from consent import ConfigError
+from consent.gate.headers import Mode
+
+PREFIX = "CONSENT_"
+
+_COOKIE_NAME = re.compile(r"(?!__)[A-Za-z][A-Za-z0-9_-]{0,39}")
+_URL_PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]+)+")
+_DOMAIN = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Effective settings of one application."""
+
+    #: ``CONSENT_POLICY``: the policy file; relative to the application's folder. Default ``consent.toml``.
+    policy: Path
+    #: ``CONSENT_MODE``: ``enforce`` (default), ``report`` or ``off``.
+    mode: Mode
+    #: ``CONSENT_STORE_URL``: where records are kept. Default: ``consent.sqlite3`` in the instance folder, SQLite.
+    store_url: str
+    #: ``CONSENT_URL_PREFIX``: where the routes are mounted. Default ``/consent``.
+    url_prefix: str
+    #: ``CONSENT_COOKIE_NAME``: name of the receipt cookie, without ``__Host-``. Default ``consent``.
+    cookie_name: str
+    #: ``CONSENT_COOKIE_DOMAIN``: a parent domain whose subdomains share one answer. Default: this host only.
+    cookie_domain: str | None
+    #: ``CONSENT_SECRET_KEYS``: signing keys, oldest first.
+    #: Default: ``SECRET_KEY_FALLBACKS``, reversed, then ``SECRET_KEY``.
+    secret_keys: tuple[str | bytes, ...]
+    #: ``CONSENT_GEOIP_DATABASE``: a GeoIP2 file; records then keep the country. Default: none.
+    geoip_database: Path | None
+    #: ``CONSENT_RECORD_DEVICE``: whether grants keep a coarse device class and browser family. Default ``False``.
+    record_device: bool
+
+    @classmethod
+    def from_app(cls, app: Flask) -> Settings:
+        """Read *app*'s config; later changes to it have no effect.
+
+        :raises ConfigError: a ``CONSENT_*`` key is unknown or wrong, or there is no secret key; names all of them.
+        """
+        given: Mapping[str, Any] = app.config.get_namespace(PREFIX)
+        known = [field.name for field in fields(cls)]
+        problems = [_unknown(name, known) for name in sorted(set(given) - set(known))]
+        values: dict[str, Any] = {}
+        for name in known:
+            try:
+                values[name] = _READERS[name](app, given.get(name))
+            except ValueError as error:
+                problems.append(f"{PREFIX}{name.upper()}: {error}")
+        if problems:
+            lines = "\n".join(f"  - {problem}" for problem in problems)
+            raise ConfigError(f"the config of the application {app.import_name!r} has mistakes:\n{lines}")
+        return cls(**values)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    key = PREFIX + name.upper()
+    close = difflib.get_close_matches(name, known, n=1)
+    remedy = (
+        f"Did you mean {PREFIX}{close[0].upper()}?" if close else "Remove it; docs/configuration.md lists the settings"
+    )
+    return f"{key}: unknown setting. {remedy}"
+
+
+def _policy(app: Flask, value: Any) -> Path:
+    if value is not None and not (isinstance(value, str | Path) and str(value)):
+        raise ValueError(f"not a path: {value!r}. Write the policy file's path")
+    return Path(app.root_path, value or "consent.toml")
+
+
+def _mode(_: Flask, value: Any) -> Mode:
+    try:
+        return Mode(value if value is not None else Mode.ENFORCE)
+    except ValueError:
+        raise ValueError(f"not a mode: {value!r}. Use one of: {', '.join(Mode)}") from None
+
+
+def _store_url(app: Flask, value: Any) -> str:
+    if value is None:
+        return f"sqlite:///{Path(app.instance_path, 'consent.sqlite3')}"
+    if not isinstance(value, str):
+        raise ValueError(f"not a database URL: {value!r}. Write sqlite:///PATH")
+    return value
+
+
+def _matching(pattern: re.Pattern[str], default: str | None, remedy: str) -> Callable[[Flask, Any], str | None]:
+    def read(_: Flask, value: Any) -> str | None:
+        if value is None:
+            return default
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise ValueError(f"wrong value: {value!r}. {remedy}")
+        return value
+
+    return read
+
+
+def _secret_keys(app: Flask, value: Any) -> tuple[str | bytes, ...]:
+    if value is None:
+        newest = app.config.get("SECRET_KEY")
+        value = [*reversed(app.config.get("SECRET_KEY_FALLBACKS") or ()), newest] if newest else []
+    if isinstance(value, str | bytes) or not all(isinstance(key, str | bytes) and key for key in value):
+        raise ValueError("not a list of keys. Write the keys as a list of texts, oldest first")
+    if not value:
+        raise ValueError("there is no key to sign answers with. Set SECRET_KEY before Consentry(app)")
+    return tuple(value)
+
+
+def _geoip_database(app: Flask, value: Any) -> Path | None:
+    if value is None:
+        return None
+    if not isinstance(value, str | Path):
+        raise ValueError(f"not a path: {value!r}. Write the path of a GeoIP2 or GeoLite2 file")
+    path = Path(app.root_path, value)
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}. Write the path of a GeoIP2 or GeoLite2 file, or remove the setting")
+    return path
+
+
+def _record_device(_: Flask, value: Any) -> bool:
+    if value not in (None, True, False):
+        raise ValueError(f"neither True nor False: {value!r}. Write one of them")
+    return bool(value)
+
+
+_READERS: Mapping[str, Callable[[Flask, Any], Any]] = {
+    "policy": _policy,
+    "mode": _mode,
+    "store_url": _store_url,
+    "url_prefix": _matching(_URL_PREFIX, "/consent", 'Write a path such as "/consent", without a slash at the end'),
+    "cookie_name": _matching(
+        _COOKIE_NAME, "consent", 'Write letters, digits, "_" and "-"; "__Host-" is added on HTTPS'
+    ),
+    "cookie_domain": _matching(_DOMAIN, None, 'Write a parent domain in small letters, such as "example.com"'),
+    "secret_keys": _secret_keys,
+    "geoip_database": _geoip_database,
+    "record_device": _record_device,
+}

@@ -1,0 +1,93 @@
+"""The current visitor, for views and templates: ``from flask_consentry import consent``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import Response, current_app, make_response, request
+
+from consent import Decision
+
+from . import render
+from .state import State
+from .visit import KEY, Visit
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def state() -> State:
+    """The current application's state.
+
+    :raises RuntimeError: the application has no ``Consentry``.
+    """
+    found = current_app.extensions.get("consentry")
+    if not isinstance(found, State):
+        raise RuntimeError("this application has no Consentry extension; call Consentry(app) or init_app(app)")
+    return found
+
+
+def visit() -> Visit:
+    """The current request's visitor; undecided where a request never passed the gate, as in some tests."""
+    environ = request.environ
+    if KEY not in environ:
+        environ[KEY] = Visit(state(), environ)
+    found: Visit = environ[KEY]
+    return found
+
+
+class CurrentConsent:
+    """What the visitor of the current request allows. Asking makes the response private to this visitor."""
+
+    def allows(self, purpose: str | None = None, *, service: str | None = None) -> bool:
+        """Whether *purpose*, or one *service* by name, may run in this request. Undecided means no.
+
+        :raises UnknownPurpose, UnknownService: the policy does not declare it, a mistake in the calling code.
+        :raises TypeError: neither or both are named.
+        """
+        if (purpose is None) == (service is None):
+            raise TypeError("name a purpose or a service, one of the two")
+        policy, current = state().policy, visit()
+        current.consulted = True
+        if service is not None:
+            return policy.service(service).id in current.grants.services
+        assert purpose is not None  # noqa: S101  # told to mypy; checked above
+        policy.require_purpose(purpose)
+        return purpose in current.grants.purposes
+
+    @property
+    def decision(self) -> Decision | None:
+        """What the visitor decided and still stands, or ``None``."""
+        current = visit()
+        current.consulted = True
+        return current.decision
+
+
+#: The current visitor's consent.
+consent = CurrentConsent()
+
+
+def requires_consent(purpose: str) -> Callable[[Callable[P, R]], Callable[P, R | Response]]:
+    """Let a view run only where *purpose* is granted; else answer 403 with a page that offers to allow it.
+
+    Put it below ``@app.route``::
+
+        @app.route("/live")
+        @requires_consent("social")
+        def live() -> str: ...
+
+    :raises UnknownPurpose: when called, if the policy does not declare *purpose*.
+    """
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R | Response]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R | Response:
+            if consent.allows(purpose):
+                return view(*args, **kwargs)
+            return make_response(render.needs_consent(state(), visit(), purpose), 403)
+
+        return guarded
+
+    return decorate

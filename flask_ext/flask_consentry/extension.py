@@ -1,0 +1,84 @@
+"""The Flask extension object. Wiring only: every rule lives in :mod:`consent`."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, request, request_started
+
+from consent import policy
+
+from . import jinja
+from .config import Settings
+from .state import Clock, Entropy, build
+from .views import blueprint, well_known
+from .visit import KEY as VISIT
+from .wsgi import Gate
+
+#: Where an application's :class:`~flask_consentry.state.State` stands in ``app.extensions``.
+KEY = "consentry"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Consentry:
+    """Ask for consent, enforce and record the answer in a Flask application.
+
+    Holds no application, so that one instance serves any number of them::
+
+        consentry = Consentry()
+
+        def create_app() -> Flask:
+            app = Flask(__name__)
+            app.config["SECRET_KEY"] = ...
+            consentry.init_app(app)
+            return app
+
+    Config is read when :meth:`init_app` runs; :class:`~flask_consentry.config.Settings` lists the keys.
+
+    :param app: Initialise this application now.
+    :param clock: Returns the current time, aware. Replace it in tests.
+    :param entropy: Returns that many random bytes. Replace it in tests.
+    """
+
+    def __init__(self, app: Flask | None = None, *, clock: Clock = _utc_now, entropy: Entropy = os.urandom) -> None:
+        self._clock, self._entropy = clock, entropy
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Read config and policy, then add the gate, the routes and the template functions to *app*.
+
+        :raises RuntimeError: *app* already has a ``Consentry``.
+        :raises ConfigError: a ``CONSENT_*`` setting is wrong.
+        :raises PolicyError: the policy file is missing or wrong.
+        """
+        if KEY in app.extensions:
+            raise RuntimeError("this application already has a Consentry extension")
+        settings = Settings.from_app(app)
+        declared = policy.load(settings.policy)
+        state = build(settings, declared, clock=self._clock, entropy=self._entropy, necessary=_necessary(app))
+        app.extensions[KEY] = state
+        app.wsgi_app = Gate(app.wsgi_app, state)  # type: ignore[method-assign]  # Flask's documented way to add middleware
+        request_started.connect(_enter, app)
+        app.register_blueprint(blueprint(), url_prefix=settings.url_prefix)
+        app.register_blueprint(well_known())
+        jinja.install(app)
+        atexit.register(state.counters.flush)
+
+
+def _enter(_: Flask, **__: Any) -> None:
+    """Before any other code of the application sees the request."""
+    request.environ[VISIT].enter(request.environ)
+
+
+def _necessary(app: Flask) -> set[str]:
+    """Cookies of Flask and of extensions that a site cannot work without and that need no declaration."""
+    names = {app.config["SESSION_COOKIE_NAME"]}
+    names.add(app.config.get("REMEMBER_COOKIE_NAME", "remember_token"))  # Flask-Login
+    return names

@@ -1,0 +1,145 @@
+"""The template side: ``{% consent %}`` and the ``consent_…()`` functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, url_for
+from jinja2 import nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from markupsafe import Markup, escape
+
+from consent import PolicyError, Problem
+from consent.gate.urls import is_covered
+
+from . import embeds, render
+from .current import consent, state, visit
+
+
+class ConsentTag(Extension):
+    """``{% consent "statistics" %}…{% else %}…{% endconsent %}``, or ``{% consent service="youtube" %}``."""
+
+    tags = {"consent"}  # noqa: RUF012  # Jinja's own interface
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        """Turn the tag into an ``if``."""
+        line = next(parser.stream).lineno
+        by_service = parser.stream.current.test("name:service") and parser.stream.look().test("assign")
+        if by_service:
+            parser.stream.skip(2)
+        named = parser.parse_expression()
+        body = parser.parse_statements(("name:else", "name:endconsent"))
+        otherwise: list[nodes.Node] = []
+        if next(parser.stream).test("name:else"):
+            otherwise = parser.parse_statements(("name:endconsent",), drop_needle=True)
+        test = self.call_method("_allows_service" if by_service else "_allows", [named], lineno=line)
+        return nodes.If(test, body, [], otherwise, lineno=line)
+
+    def _allows(self, purpose: str) -> bool:
+        return consent.allows(purpose)
+
+    def _allows_service(self, service: str) -> bool:
+        return consent.allows(service=service)
+
+
+def install(app: Flask) -> None:
+    """Add the tag, the functions and ``consent`` to *app*'s templates."""
+    app.jinja_env.add_extension(ConsentTag)
+    functions: dict[str, Callable[..., Markup]] = {
+        "consent_head": head,
+        "consent_banner": banner,
+        "consent_script": script,
+        "consent_embed": embed,
+        "consent_beacon": beacon,
+        "consent_cookie_table": cookie_table,
+        "consent_preferences_link": preferences_link,
+    }
+    app.jinja_env.globals.update(functions, consent=consent)
+
+
+def head(*, nonce: str | None = None) -> Markup:
+    """The guard and the stylesheet: first in ``<head>``.
+
+    :param nonce: The site's CSP nonce; found by itself under Flask-Talisman or in ``g.csp_nonce``.
+    """
+    return render.head(state(), visit(), nonce=nonce)
+
+
+def banner(*, nonce: str | None = None) -> Markup:
+    """The question, first in ``<body>``; nothing once it is answered."""
+    return render.banner(state(), visit(), nonce=nonce)
+
+
+def preferences_link() -> Markup:
+    """The way to change or take back an answer, for a footer."""
+    return render.link(state(), visit())
+
+
+def cookie_table() -> Markup:
+    """All that the policy declares to be stored in browsers, as a table."""
+    return render.cookie_table(state())
+
+
+def script(service: str, src: str, **attributes: Any) -> Markup:
+    """A ``<script>`` of *service* where it is granted, else nothing.
+
+    :param attributes: Further attributes: ``defer=True`` without a value, ``data_site="3"`` as ``data-site``.
+    :raises PolicyError: *src* does not lie in the service's ``script-src``: it could never load.
+    """
+    _check_covered(service, "script-src", src)
+    if not consent.allows(service=service):
+        return Markup("")
+    written = Markup("")
+    for name, value in attributes.items():
+        if value is not None and value is not False:
+            written += Markup(" ") + escape(name.replace("_", "-"))
+            written += Markup("") if value is True else Markup('="{}"').format(value)
+    return Markup('<script src="{}"{}></script>').format(src, written)
+
+
+def embed(
+    service: str,
+    src: str,
+    *,
+    title: str,
+    width: int = 560,
+    height: int = 315,
+    link: str | None = None,
+    plays: bool = True,
+) -> Markup:
+    """A frame of *service* where it is granted, else a placeholder of the same size that asks.
+
+    :param src: https URL of the frame.
+    :param title: What is in it, for people who cannot see it.
+    :param width: In CSS pixels; *height* likewise.
+    :param link: Where the same thing can be seen on the other site.
+    :param plays: Whether it is played, as a video, or shown, as a map: the words differ.
+    :raises PolicyError: *src* does not lie in the service's ``frame-src``: it could never load.
+    """
+    _check_covered(service, "frame-src", src)
+    if consent.allows(service=service):
+        return render.frame(src, title=title, width=width, height=height)
+    token = embeds.close(state(), embeds.Embed(service=service, src=src, title=title, back=render.here()))
+    return render.stand_in(
+        state(), visit(), service, embed=token, title=title, width=width, height=height, link=link, plays=plays
+    )
+
+
+def beacon(purpose: str = "statistics") -> Markup:
+    """A picture of one pixel that counts this page where *purpose* is granted, else nothing. Sets no cookie."""
+    if not consent.allows(purpose):
+        return Markup("")
+    token = state().beacons.token(f"{purpose} {visit().path}")
+    src = url_for("consentry.beacon", token=token)
+    return Markup('<img src="{}" alt="" width="1" height="1" loading="eager">').format(src)
+
+
+def _check_covered(service: str, directive: str, src: str) -> None:
+    hosts = state().policy.service(service).hosts.get(directive, ())
+    if not src.startswith("/") and not is_covered(src, hosts):
+        key = f"services.{service}.hosts.{directive}"
+        raise PolicyError(
+            "the policy", [Problem(key, f"does not cover {src}", "Add its origin, or it could never load")]
+        )

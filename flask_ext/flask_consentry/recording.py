@@ -1,0 +1,102 @@
+"""From an answer to its record in the store, once per submission however often it is sent."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from flask import request
+
+from consent import Answer, Decision, Duration, Method
+from consent.audience.device import device
+from consent.grants import conflicts
+from consent.ledger import Event, Record, Submission, Surface, draw_up
+from consent.ledger.record import new_id
+from consent.notice import Notice
+from consent.version import VERSION
+
+from . import embeds, render
+from .state import State
+from .visit import Visit
+
+
+def keep(
+    state: State,
+    visit: Visit,
+    answer: Answer,
+    decision: Decision | None,
+    *,
+    notice: Notice | None,
+    key: str,
+    surface: Surface,
+) -> Record:
+    """Record that *answer* led to *decision*; a repeated submission finds the earlier record instead.
+
+    :param decision: ``None`` for an answer that decides nothing: *Play once*.
+    :param notice: The words that were shown, if known.
+    :param key: What the form or the client calls this submission; empty if it does not.
+    :raises StoreError: nothing was recorded.
+    """
+    submission = Submission(
+        request=_hash(key or state.entropy(16).hex(), *_said(answer)), before=_hash(visit.receipt or "")
+    )
+    if decision is not None and _changes_nothing(visit.decision, decision):
+        earlier = state.store.find(submission)
+        if earlier is not None:
+            return earlier
+    record = _record(state, visit, answer, decision, notice, surface)
+    words = (notice, render.notice_html(notice)) if notice else None
+    return state.store.append(record, submission=submission, notice=words)
+
+
+def _record(
+    state: State, visit: Visit, answer: Answer, decision: Decision | None, notice: Notice | None, surface: Surface
+) -> Record:
+    policy, previous = state.policy, visit.decision
+    if decision is None:
+        event, subject = Event.GIVEN, previous.subject if previous else None
+        moment, until = visit.now, visit.now.replace(microsecond=0) + embeds.ONCE
+    else:
+        event, subject = draw_up(previous, decision)
+        moment = decision.decided_at if event is Event.REFUSED else visit.now
+        until = decision.valid_until
+    seen = device(request.user_agent.string) if state.settings.record_device and event is not Event.REFUSED else None
+    return Record(
+        record_id=new_id(moment, state.entropy(10)),
+        site=policy.site,
+        subject=subject,
+        event=event,
+        purposes=decision.answers if decision else {},
+        services=tuple(sorted(decision.services if decision else answer.services)),
+        duration=decision.duration if decision else Duration.SESSION,
+        valid_until=until,
+        revision=policy.revision,
+        policy_hash=policy.digest,
+        notice=notice.digest if notice else None,
+        language=notice.language if notice else None,
+        method=answer.method,
+        surface=surface,
+        gpc=visit.signals.gpc,
+        gpc_conflict=decision is not None and conflicts(policy, decision, visit.signals),
+        gpc_overridden=decision is not None and decision.gpc_overridden,
+        jurisdiction=state.regions.country(request.remote_addr) if state.regions and request.remote_addr else None,
+        device_class=seen.kind if seen else None,
+        browser=seen.browser if seen else None,
+        sdk_version=VERSION,
+    )
+
+
+def _changes_nothing(previous: Decision | None, decision: Decision) -> bool:
+    if previous is None:
+        return False
+    before = (previous.answers, previous.services, previous.duration)
+    return before == (decision.answers, decision.services, decision.duration)
+
+
+def _said(answer: Answer) -> tuple[str, ...]:
+    ticked = (" ".join(sorted(names)) for names in (answer.asked, answer.purposes, answer.services))
+    override = "override" if answer.method is not Method.ONCE and answer.override_gpc else ""
+    return (answer.method, answer.duration, override, *ticked)
+
+
+def _hash(*parts: str) -> str:
+    return sha256("\x1f".join(parts).encode()).hexdigest()

@@ -1,0 +1,25 @@
+"""The routes, all under ``CONSENT_URL_PREFIX`` but one that a standard puts elsewhere."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from . import decision, pages
+
+
+def blueprint() -> Blueprint:
+    """A fresh blueprint: an application has its own."""
+    made = Blueprint("consentry", "flask_consentry", template_folder="templates", static_folder="static")
+    made.add_url_rule("/decision", "decision", decision.post, methods=["POST"])
+    made.add_url_rule("/preferences", "preferences", pages.preferences)
+    made.add_url_rule("/state", "state", pages.state_of_visitor)
+    made.add_url_rule("/embed/<service>/<token>", "embed", pages.embed)
+    made.add_url_rule("/beacon/<token>.gif", "beacon", pages.beacon)
+    return made
+
+
+def well_known() -> Blueprint:
+    """The support resource of Global Privacy Control, at the root of the host."""
+    made = Blueprint("consentry_well_known", "flask_consentry")
+    made.add_url_rule("/.well-known/gpc.json", "gpc", pages.gpc)
+    return made

@@ -1,0 +1,168 @@
+"""``POST /consent/decision``: an answer comes in, is recorded, and becomes a cookie. In this order.
+
+A refusal never fails: it takes effect with a stale notice and with a store that is down. A grant that was not durably
+recorded is not honoured. No proof, no tracking.
+
+Sources: GDPR Art. 7(1) and 7(3); RFC 6265bis (cookies); RFC 9110 §15.4.4 (303 after a form).
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, jsonify, make_response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from consent import Answer, AnswerError, Decision, Duration, Method, StoreError, TokenError, decide
+from consent.ledger import Record
+from consent.notice import Notice, recognise
+from consent.wire import Submitted
+
+from .. import embeds, recording, render
+from ..current import state as current_state
+from ..current import visit as current_visit
+from ..state import State
+from ..visit import Visit
+from . import intake, pages
+from .origin import safe_next
+from .problems import Refused, answer, never_stored, wants_json
+
+_LOG = logging.getLogger("consentry")
+_FRAMES = (Method.ONCE, Method.ALWAYS)
+
+
+def post() -> BaseResponse:
+    """Take an answer; see the module."""
+    state, visit = current_state(), current_visit()
+    visit.consulted = True
+    try:
+        body = intake.fields(request)
+        if body.get("answer") == "choose":
+            return never_stored(_to_choices(body))
+        return never_stored(_take(state, visit, intake.submitted(body)))
+    except Refused as refused:
+        return answer(state, refused)
+
+
+def _to_choices(body: dict[str, Any]) -> BaseResponse:
+    """*Choose* without JavaScript: the same question on a page of its own."""
+    again = "yes" if body.get("ask_again") else None
+    back = safe_next(str(body.get("next", "")), default="/")
+    return redirect(url_for("consentry.preferences", next=back, ask_again=again), HTTPStatus.SEE_OTHER)
+
+
+def _take(state: State, visit: Visit, said: Submitted) -> BaseResponse:
+    given = _answer(state, said, None)
+    notice = _notice(state, visit, said)
+    if notice is None and not given.is_refusal:
+        return _ask_again(state, visit, said)
+    given = _answer(state, said, notice)
+    try:
+        given.check(state.policy)
+        decision = None if given.method is Method.ONCE else _decide(state, visit, given)
+    except AnswerError as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
+    try:
+        record = recording.keep(state, visit, given, decision, notice=notice, key=said.key, surface=said.surface)
+    except StoreError as error:
+        _LOG.error("an answer was not recorded: %s", error)
+        if not given.is_refusal:
+            raise Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the answer could not be recorded; nothing was granted"
+            ) from None
+        return _answered(state, visit, said, decision, None)
+    return _answered(state, visit, said, decision and record.decision, record)
+
+
+def _answer(state: State, said: Submitted, notice: Notice | None) -> Answer:
+    """What was *said*, of the purposes that the *notice* asked about; of all where it is unknown."""
+    frame = said.method in _FRAMES
+    everything = tuple(state.policy.purposes)
+    return Answer(
+        method=said.method,
+        asked=() if frame else notice.asked if notice else everything,
+        purposes=frozenset() if frame else said.purposes,
+        services=frozenset({said.service}) if frame else said.services,
+        duration=said.duration,
+        override_gpc=said.override_gpc,
+    )
+
+
+def _notice(state: State, visit: Visit, said: Submitted) -> Notice | None:
+    """The words that the answer is about; ``None`` if they are unknown, too old or no longer true."""
+    wanted = f"placeholder:{said.service}" if said.method in _FRAMES else "question"
+    if said.method in _FRAMES and said.service not in state.policy.services:
+        raise Refused(HTTPStatus.BAD_REQUEST, "unknown service")
+    try:
+        notice = recognise(state.policy, state.notices.read(said.notice, now=visit.now))
+    except TokenError:
+        return None
+    return notice if notice.kind == wanted else None
+
+
+def _ask_again(state: State, visit: Visit, said: Submitted) -> BaseResponse:
+    """A grant on words that were not, or not these, on the page: show the question again, answers kept."""
+    if wants_json() or said.method in _FRAMES:
+        raise Refused(HTTPStatus.CONFLICT, "the notice token is missing or stale; show the question again")
+    known = frozenset(state.policy.purposes)
+    page = render.preferences(
+        state,
+        visit,
+        answers=known if said.method is Method.ACCEPT_ALL else said.purposes & known,
+        ticked_services=said.services & frozenset(state.policy.services),
+        ask_again=said.duration is Duration.SESSION,
+        next=safe_next(said.next, default="/"),
+        error=render.words(state.policy).error_409_detail,
+    )
+    return make_response(page, HTTPStatus.CONFLICT)
+
+
+def _decide(state: State, visit: Visit, given: Answer) -> Decision:
+    return decide(state.policy, visit.decision, given, now=visit.now, subject=state.entropy(16))
+
+
+def _answered(
+    state: State, visit: Visit, said: Submitted, decision: Decision | None, record: Record | None
+) -> BaseResponse:
+    """The response that carries the new receipt; the gate deletes what is no longer allowed."""
+    if decision is not None:
+        visit.adopt(decision)
+    frame = _frame(state, visit, said)
+    response: Response | BaseResponse
+    if wants_json():
+        response = jsonify(
+            pages.describe(state, visit) | {"recorded": record is not None} | ({"embed": frame} if frame else {})
+        )
+    else:
+        alone = frame if said.method is Method.ONCE else None
+        response = redirect(alone or safe_next(said.next, default="/"), HTTPStatus.SEE_OTHER)
+    if decision is not None:
+        _set_receipt(response, state, visit, decision)
+    return response
+
+
+def _frame(state: State, visit: Visit, said: Submitted) -> str | None:
+    """URL of the wrapper document that the answer opened, if it opened one."""
+    if said.method not in _FRAMES or not said.embed:
+        return None
+    try:
+        embeds.open_(state, said.embed, service=said.service)
+    except TokenError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "not the description of a frame of this service") from None
+    once = embeds.ticket(state, said.embed, now=visit.now) if said.method is Method.ONCE else None
+    return url_for("consentry.embed", service=said.service, token=said.embed, once=once)
+
+
+def _set_receipt(response: Response | BaseResponse, state: State, visit: Visit, decision: Decision) -> None:
+    left = decision.valid_until - visit.now
+    response.set_cookie(
+        state.cookie_name(secure=visit.secure),
+        state.receipts.write(decision),
+        max_age=None if decision.duration is Duration.SESSION else left,
+        domain=state.settings.cookie_domain,
+        secure=visit.secure,
+        httponly=True,
+        samesite="Lax",
+    )

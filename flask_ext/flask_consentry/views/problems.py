@@ -1,0 +1,65 @@
+"""Errors as the caller can read them: ``application/problem+json`` for a program, a page for a person.
+
+Source: RFC 9457 (problem details).
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TypeVar
+
+from flask import Response, json, make_response, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from .. import render
+from ..state import State
+from .origin import safe_next
+
+R = TypeVar("R", bound=BaseResponse)
+
+
+class Refused(Exception):  # noqa: N818  # what happened to the request, not a fault of the code
+    """A request that is turned away; nothing was recorded.
+
+    :param status: 400, 403, 404, 409, 413, 415 or 503.
+    :param detail: For the developer who reads the answer; never repeats what was sent.
+    """
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def answer(state: State, refused: Refused) -> Response:
+    """*refused* as a response."""
+    if wants_json():
+        body = {
+            "type": "about:blank",
+            "title": refused.status.phrase,
+            "status": refused.status,
+            "detail": refused.detail,
+        }
+        body["detail"] = refused.detail
+        response = Response(json.dumps(body), refused.status, content_type="application/problem+json")
+    else:
+        back = safe_next(request.form.get("next", "") if _is_small_form() else "", default="/")
+        response = make_response(render.problem(state, refused.status, back=back), refused.status)
+    return never_stored(response)
+
+
+def never_stored(response: R) -> R:
+    """*response*, marked for no cache to keep."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def wants_json() -> bool:
+    """Whether a program asks: it sent JSON, or accepts it before HTML."""
+    if request.is_json:
+        return True
+    return request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html") != "text/html"
+
+
+def _is_small_form() -> bool:
+    return request.mimetype == "application/x-www-form-urlencoded" and (request.content_length or 0) <= 8192

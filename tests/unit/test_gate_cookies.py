@@ -1,0 +1,145 @@
+"""Which cookies pass."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent import Grants
+from consent.gate.cookies import CookieRules, Fate, deletions, names
+from tests.policies import policy
+
+NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
+SMALL = policy()
+RULES = CookieRules(SMALL, {"session"})
+
+
+def grants(*services: str, session_only: bool = False) -> Grants:
+    """What is granted beside the necessary."""
+    return Grants(frozenset({"necessary"}), frozenset({"login", *services}), session_only, "x")
+
+
+@pytest.mark.parametrize(
+    ("header", "fate"),
+    [
+        ("session=1; HttpOnly", Fate.PASSED),
+        ("login=1; Max-Age=2592000", Fate.PASSED),
+        ("colours=red", Fate.NOT_GRANTED),
+        ("_pk_id.3.1fff=x; Max-Age=1", Fate.NOT_GRANTED),
+        ("_pk_idea=x", Fate.NOT_GRANTED),
+        ("_pk_se=x", Fate.UNDECLARED),
+        ("spy=1", Fate.UNDECLARED),
+        ("SESSION=1", Fate.UNDECLARED),
+        ("nameless", Fate.UNDECLARED),
+        ("=session=1", Fate.UNDECLARED),
+        ("", Fate.UNDECLARED),
+        (" session = 1", Fate.PASSED),
+        ("session;x=1", Fate.UNDECLARED),
+    ],
+)
+def test_undecided(header: str, fate: Fate) -> None:
+    """Before an answer, the site's session and what is declared necessary pass, and nothing else."""
+    assert RULES.judge(header, grants(), now=NOW).fate is fate
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "spy=; Max-Age=0",
+        "spy=; max-age=-1; Path=/",
+        "spy=; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        "spy=; expires=Thu, 01-Jan-1970 00:00:00 GMT; Secure",
+        "spy=; Max-Age=900; Max-Age=0",
+        "spy=; Max-Age=0; Expires=Thu, 01 Jan 2099 00:00:00 GMT",
+    ],
+)
+def test_deletions_always_pass_unchanged(header: str) -> None:
+    """Whatever takes a cookie away may do so."""
+    assert RULES.judge(header, grants(), now=NOW).header == header
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "spy=1; Max-Age=0; Max-Age=900",
+        "spy=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=900",
+        "spy=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Expires=Thu, 01 Jan 2099 00:00:00 GMT",
+        "spy=1; Max-Age=zero",
+        "spy=1; Expires=soon",
+        "spy=1; Max-Age=" + "9" * 500,
+    ],
+)
+def test_what_only_looks_like_a_deletion_does_not_pass(header: str) -> None:
+    """The last of two like attributes counts, as in browsers, and Max-Age beats Expires."""
+    assert RULES.judge(header, grants(), now=NOW).header is None
+
+
+def test_a_session_decision_takes_the_lifetime_away() -> None:
+    """Under *Ask me again next visit* a granted cookie ends with the browser session; a necessary one stays as it is."""
+    session = grants("colours", session_only=True)
+    shortened = RULES.judge(
+        "colours=red; Max-Age=900; Path=/; Expires=Thu, 01 Jan 2099 00:00:00 GMT; Secure", session, now=NOW
+    )
+    assert (shortened.fate, shortened.header) == (Fate.SHORTENED, "colours=red; Path=/; Secure")
+    assert RULES.judge("login=1; Max-Age=900", session, now=NOW).header == "login=1; Max-Age=900"
+
+
+@pytest.mark.parametrize(
+    ("header", "sent"),
+    [
+        ("colours=red; Max-Age=31556952", "colours=red; Max-Age=31556952"),
+        ("colours=red; Max-Age=99999999; Path=/", "colours=red; Path=/; Max-Age=31556952"),
+        ("colours=red; Expires=Thu, 01 Jan 2099 00:00:00 GMT", "colours=red; Max-Age=31556952"),
+        ("colours=red", "colours=red"),
+    ],
+)
+def test_nothing_lasts_longer_than_declared(header: str, sent: str) -> None:
+    """What the visitor was told is what the browser is told."""
+    assert RULES.judge(header, grants("colours"), now=NOW).header == sent
+
+
+def test_a_cookie_declared_for_the_session_does_not_outlive_it() -> None:
+    """A declared session cookie loses a lifetime that the code gives it."""
+    assert RULES.judge("_pk_ses=1; Max-Age=900", grants("matomo"), now=NOW).header == "_pk_ses=1"
+
+
+@given(st.text())
+def test_nothing_undeclared_gets_through(header: str) -> None:
+    """Of any text at all, only the site's own names and deletions pass while nothing is granted."""
+    verdict = RULES.judge(header, grants(), now=NOW)
+    if verdict.header is not None:
+        assert verdict.name in ("session", "login") or "0" in header or "-" in header or "19" in header
+
+
+def test_what_must_go_is_found_among_what_came() -> None:
+    """Declared cookies of services not granted are deleted; undeclared ones are not ours to delete."""
+    came = names("_pk_id.1=a; session=b; other=c; colours=d; login=e; broken")
+    assert RULES.unwelcome(came, grants("colours")) == ["_pk_id.1"]
+
+
+def test_a_deletion_reaches_every_variant() -> None:
+    """Host-only and parent domains, the root and each folder."""
+    sent = deletions("_pk_id.1", host="www.example.co.uk:8000", path="/news/a/b", secure=True)
+    domains = {None, "www.example.co.uk", "example.co.uk", "co.uk"}
+    paths = {"/", "/news", "/news/a", "/news/a/b"}
+    assert len(sent) == len(domains) * len(paths)
+    assert all("Max-Age=0" in header and "Secure" in header for header in sent)
+    assert any("Domain=example.co.uk" in header and "Path=/news/a;" in header for header in sent)
+    assert len(deletions("x", host="127.0.0.1:5000", path="/", secure=False)) == 1
+    assert len(deletions("__Host-x", host="www.example.com", path="/a/b", secure=True)) == 1
+
+
+def test_the_browser_gets_the_same_rules() -> None:
+    """The guard in the page knows what the server knows."""
+    rules = RULES.for_browser()
+    assert rules["cookies"] == {
+        "_ad": "pixel",
+        "_pk_id*": "matomo",
+        "_pk_ses": "matomo",
+        "colours": "colours",
+        "login": "",
+        "session": "",
+    }
