@@ -22,6 +22,8 @@ from .policy import Basis, Policy
 
 #: A session decision ends with the browser session and after this long at most: browsers restore session cookies.
 SESSION_LIMIT = timedelta(hours=24)
+#: How far apart the clocks of two hosts of one site may be.
+SKEW = timedelta(minutes=5)
 #: A visitor who refused everything is left in peace for this long, whatever the site adds.
 REFUSAL_REST = Lifetime(months=6)
 
@@ -76,20 +78,31 @@ class Decision:
         if self.valid_until <= self.decided_at:
             raise ValueError("a decision must end after it begins")
         put = object.__setattr__  # the documented way round frozen=True
-        put(self, "answers", MappingProxyType(dict(self.answers)))
-        put(self, "decided_at", self.decided_at.astimezone(UTC))
-        put(self, "valid_until", self.valid_until.astimezone(UTC))
+        if not isinstance(self.answers, MappingProxyType):
+            put(self, "answers", MappingProxyType(dict(self.answers)))
+        if self.decided_at.tzinfo is not UTC or self.valid_until.tzinfo is not UTC:
+            put(self, "decided_at", self.decided_at.astimezone(UTC))
+            put(self, "valid_until", self.valid_until.astimezone(UTC))
 
     @property
     def grants_anything(self) -> bool:
         """Whether any purpose or service was granted."""
         return bool(self.services) or any(self.answers.values())
 
-    def stands(self, now: datetime, *, skew: timedelta = timedelta(minutes=5)) -> bool:
-        """Whether it counts at *now*: begun (give or take the *skew* between two hosts' clocks) and not ended."""
-        if self.duration is Duration.SESSION and now >= self.decided_at + SESSION_LIMIT:
-            return False
-        return self.decided_at <= now + skew and now < self.valid_until
+    def stands(self, now: datetime) -> bool:
+        """Whether it counts at *now*."""
+        session = self.duration is Duration.SESSION
+        begin, end = window(self.decided_at.timestamp(), self.valid_until.timestamp(), session=session)
+        return begin <= now.timestamp() < end
+
+
+def window(begin: float, end: float, *, session: bool) -> tuple[float, float]:
+    """From when and until when (exclusive) an answer of *begin* that says it ends at *end* counts; seconds since 1970.
+
+    It counts a little before its time, because the clocks of two hosts differ.
+    """
+    last = min(end, begin + SESSION_LIMIT.total_seconds()) if session else end
+    return begin - SKEW.total_seconds(), last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +137,7 @@ class Answer:
         :raises AnswerError: a purpose or service is unknown to *policy*.
         """
         _known("purpose", self.purposes | set(self.asked), policy.purposes)
-        _known("service", self.services, policy.services)
+        _known("service", self.services, policy.service_tags)
 
 
 def decide(policy: Policy, previous: Decision | None, answer: Answer, *, now: datetime, subject: bytes) -> Decision:

@@ -26,8 +26,11 @@ Not authoritative about the past: the record in the ledger is.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from .decision import Decision, Duration, Method
 from .errors import ReceiptError, TokenError
@@ -42,6 +45,19 @@ _SESSION, _OVERRIDDEN, _SUBJECT = 1, 2, 4
 _METHODS = tuple(Method)
 
 
+class Receipt(NamedTuple):
+    """A receipt whose signature was checked: times in seconds since 1970, and the *choice* as it was packed.
+
+    Equal choices are equal bytes, whoever made them.
+    """
+
+    begin: int
+    end: int
+    session: bool
+    subject: bytes | None
+    choice: bytes
+
+
 class Receipts:
     """Writes and reads the receipts of one site.
 
@@ -53,6 +69,8 @@ class Receipts:
     def __init__(self, policy: Policy, keys: Sequence[str | bytes]) -> None:
         self._policy = policy
         self._seal = Seal(keys, site=policy.site, use="receipt")
+        # Many visitors make few different choices: each is read once, and its values are shared.
+        self._choices = lru_cache(maxsize=1024)(self._read_choices)
 
     def write(self, decision: Decision) -> str:
         """*decision* as a cookie value."""
@@ -63,48 +81,63 @@ class Receipts:
             | _METHODS.index(decision.method) << 4
         )
         begin, end = int(decision.decided_at.timestamp()), int(decision.valid_until.timestamp())
-        purposes, services = self._policy.purposes, self._policy.services
-        answers = [purposes[p].tag + bytes([yes]) for p, yes in decision.answers.items() if p in purposes]
-        granted = [services[s].tag for s in sorted(decision.services) if s in services]
+        purposes = self._policy.purposes
+        answers = [p.tag + bytes([decision.answers[p.id]]) for p in purposes.values() if p.id in decision.answers]
+        granted = [tag for service, tag in self._policy.service_tags.items() if service in decision.services]
         head = _HEAD.pack(_FORMAT, flags, begin, end, len(answers))
         return self._seal.close(head + (decision.subject or b"") + b"".join(answers) + b"".join(granted))
 
-    def read(self, value: str) -> Decision:
-        """The decision that *value* holds, whether or not it still stands.
+    def open(self, value: str) -> Receipt:
+        """What *value* holds, with the choice still packed: all that the gate needs of most visitors.
 
-        :raises ReceiptError: it is not a receipt of this site.
+        :raises ReceiptError: it was not signed here, or is no receipt.
         """
         try:
             payload = self._seal.open(value)
-            return self._decode(payload)
-        except (TokenError, struct.error, ValueError, IndexError, OverflowError) as error:
+            form, flags, begin, end, _ = _HEAD.unpack_from(payload)
+        except (TokenError, struct.error) as error:
             raise ReceiptError("not a receipt of this site") from error
-
-    def _decode(self, payload: bytes) -> Decision:
-        form, flags, begin, end, count = _HEAD.unpack_from(payload)
         if form != _FORMAT:
             raise ReceiptError(f"unknown receipt format {form}")
-        at = _HEAD.size
-        subject = payload[at : at + _SUBJECT_SIZE] if flags & _SUBJECT else None
-        at += _SUBJECT_SIZE if flags & _SUBJECT else 0
-        step = TAG_SIZE + 1
-        services_at = at + count * step
-        if len(payload) < services_at or (len(payload) - services_at) % TAG_SIZE:
+        tags_at = _HEAD.size + (_SUBJECT_SIZE if flags & _SUBJECT else 0)
+        choice = payload[1:2] + payload[_HEAD.size - 1 : _HEAD.size] + payload[tags_at:]
+        return Receipt(begin, end, bool(flags & _SESSION), payload[_HEAD.size : tags_at] or None, choice)
+
+    def decision(self, receipt: Receipt) -> Decision:
+        """The decision that *receipt* holds, whether or not it still stands.
+
+        :raises ReceiptError: it holds none.
+        """
+        flags, count = receipt.choice[0], receipt.choice[1]
+        try:
+            answers, services = self._choices(receipt.choice[2:], count)
+            return Decision(
+                answers=answers,
+                services=services,
+                duration=Duration.SESSION if receipt.session else Duration.PERSISTENT,
+                method=_METHODS[flags >> 4],
+                decided_at=datetime.fromtimestamp(receipt.begin, UTC),
+                valid_until=datetime.fromtimestamp(receipt.end, UTC),
+                subject=receipt.subject,
+                gpc_overridden=bool(flags & _OVERRIDDEN),
+            )
+        except (ValueError, IndexError, OverflowError) as error:
+            raise ReceiptError("not a receipt of this site") from error
+
+    def read(self, value: str) -> Decision:
+        """:meth:`open` and :meth:`decision` in one."""
+        return self.decision(self.open(value))
+
+    def _read_choices(self, tags: bytes, count: int) -> tuple[Mapping[str, bool], frozenset[str]]:
+        """Answers and services of the *tags*, the first *count* of them purposes' with their answer."""
+        services_at = count * (TAG_SIZE + 1)
+        if len(tags) < services_at or (len(tags) - services_at) % TAG_SIZE:
             raise ReceiptError("a receipt of the wrong length")
         answers = {}
-        for start in range(at, services_at, step):
-            purpose = self._policy.purpose_by_tag.get(payload[start : start + TAG_SIZE])
+        for at in range(0, services_at, TAG_SIZE + 1):
+            purpose = self._policy.purpose_by_tag.get(tags[at : at + TAG_SIZE])
             if purpose is not None:
-                answers[purpose] = payload[start + TAG_SIZE] == 1
-        tags = (payload[start : start + TAG_SIZE] for start in range(services_at, len(payload), TAG_SIZE))
-        granted = (self._policy.service_by_tag.get(tag) for tag in tags)
-        return Decision(
-            answers=answers,
-            services=frozenset(service for service in granted if service is not None),
-            duration=Duration.SESSION if flags & _SESSION else Duration.PERSISTENT,
-            method=_METHODS[flags >> 4],
-            decided_at=datetime.fromtimestamp(begin, UTC),
-            valid_until=datetime.fromtimestamp(end, UTC),
-            subject=subject,
-            gpc_overridden=bool(flags & _OVERRIDDEN),
-        )
+                answers[purpose] = tags[at + TAG_SIZE] == 1
+        named = (tags[at : at + TAG_SIZE] for at in range(services_at, len(tags), TAG_SIZE))
+        granted = (self._policy.service_by_tag.get(tag) for tag in named)
+        return MappingProxyType(answers), frozenset(service for service in granted if service is not None)

@@ -20,7 +20,7 @@ whole() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 # The first whole candidate, else the first recent one. A name on PATH proves little: shims of version managers may fail.
 find_python() {
     first=
-    for candidate in ${PYTHON:+"$PYTHON"} python3.13 python3.12 python3.11 python3; do
+    for candidate in python3.13 python3.12 python3.11 python3; do
         recent "$candidate" || continue
         if whole "$candidate"; then
             echo "$candidate"
@@ -31,9 +31,10 @@ find_python() {
     echo "$first"
 }
 
-python=$(find_python)
-[ -n "$python" ] || fail "Consentry needs Python 3.11 or later. None of ${PYTHON:+$PYTHON, }python3.13, python3.12," \
-    "python3.11 and python3 is one; install it, or name it: make PYTHON=/path/to/python3 ..."
+python=${PYTHON:-$(find_python)}
+[ -n "$python" ] || fail "Consentry needs Python 3.11 or later. None of python3.13, python3.12, python3.11 and python3" \
+    "is one; install it, or name it: make PYTHON=/path/to/python3 ..."
+recent "$python" || fail "PYTHON=$python is not a Python 3.11 or later that starts."
 
 wanted=$("$python" -c 'import sys; print(sys.version, sys.prefix)'; pwd; cksum <"$lock"; cksum <pyproject.toml)
 if [ -x "$dir/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then

@@ -90,18 +90,16 @@ class CookieRules:
         # A minute of grace: Expires has whole seconds and was worked out a moment ago.
         return ends > now.timestamp() + declared.lifetime.total_seconds + 60
 
-    def unwelcome(self, names: Iterable[str], grants: Grants) -> list[str]:
+    def unwelcome(self, cookie_header: str, grants: Grants) -> list[str]:
         """Which of the cookies that a browser sent are declared and not granted, and so must be deleted."""
         found = []
-        for name in names:
-            declared = None if name in self._necessary else self.find(name)
-            if declared is not None and declared.service not in grants.services:
-                found.append(name)
+        for pair in cookie_header.split(";"):
+            name = pair.partition("=")[0].strip()
+            if name not in self._necessary:
+                declared = self.find(name)
+                if declared is not None and declared.service not in grants.services:
+                    found.append(name)
         return found
-
-    def refused(self, grants: Grants) -> list[str]:
-        """Exact names declared for services not granted: what to delete even where the browser did not send it."""
-        return [cookie.name for cookie in self._exact.values() if cookie.service not in grants.services]
 
     def for_browser(self) -> Mapping[str, Mapping[str, str]]:
         """The same rules for the guard in the page: name or prefix to service id, empty for necessary ones."""
@@ -112,11 +110,6 @@ class CookieRules:
             service = "" if services[cookie.service].purpose == NECESSARY else cookie.service
             (cookies if cookie.kind is Kind.COOKIE else storage)[cookie.name] = service
         return {"cookies": cookies, "storage": storage}
-
-
-def names(cookie_header: str) -> list[str]:
-    """The names in a ``Cookie`` request header."""
-    return [pair.split("=", 1)[0].strip() for pair in cookie_header.split(";") if "=" in pair]
 
 
 def deletions(name: str, *, host: str, path: str, secure: bool) -> list[str]:

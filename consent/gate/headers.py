@@ -25,9 +25,12 @@ _LOG = logging.getLogger("consentry")
 
 Headers = list[tuple[str, str]]
 
-_SPECIAL = (
-    frozenset({"content-type", "set-cookie", "cache-control", "vary", "etag", "link", "refresh"}) | caching.CACHE_HINTS
-)
+_CSP = "Content-Security-Policy"
+
+#: Headers that the gate may change, beside cookies, ``Link`` and ``Refresh``.
+_CACHING = frozenset({"cache-control", "vary", "etag"}) | caching.CACHE_HINTS
+_GUARDED = frozenset({"set-cookie", "link", "refresh"})
+_SPECIAL = _CACHING | _GUARDED
 _FRAMING = frozenset({"content-security-policy", "content-security-policy-report-only", "x-frame-options"})
 _DOCUMENTS = ("text/html", "application/xhtml+xml")
 
@@ -82,11 +85,25 @@ class Visitor(Protocol):
     wraps: str | None
 
 
+class Special(dict[str, Headers]):
+    """The headers of one response that the gate looks at, by their name in small letters."""
+
+    def text(self, name: str) -> str | None:
+        """All values of *name* as one, or ``None``."""
+        return ", ".join(value for _, value in self[name]) if name in self else None
+
+    def all(self, names: Collection[str]) -> Headers:
+        """Every header of *names*, as it came."""
+        return [header for name, found in self.items() if name in names for header in found]
+
+
+_NOTHING = Special()
+
+
 class HeaderGate:
     """The gate of one application.
 
     :param necessary: Cookie names that need no declaration.
-    :param heeds_gpc: Whether pages differ by Global Privacy Control.
     """
 
     def __init__(self, policy: Policy, *, mode: Mode = Mode.ENFORCE, necessary: Collection[str] = ()) -> None:
@@ -98,89 +115,94 @@ class HeaderGate:
         self._reported: set[str] = set()
         sold = any(s.sells_or_shares for s in policy.services.values()) or "marketing" in policy.purposes
         self._varies = ("Cookie", "Sec-GPC") if sold else ("Cookie",)
-        self._csp_name = "Content-Security-Policy" + ("-Report-Only" if mode is Mode.REPORT else "")
+        self._private: Headers = [("Cache-Control", caching.PRIVATE), ("Vary", ", ".join(self._varies))]
+        self._enforces = mode is Mode.ENFORCE
 
     @property
     def browser_rules(self) -> Mapping[str, Mapping[str, str]]:
         """The cookie rules for the guard in the page: all pass where the gate does not enforce."""
         return self.cookies.for_browser() if self.mode is Mode.ENFORCE else {"cookies": {"*": ""}, "storage": {}}
 
-    def outgoing(self, status: str, headers: Headers, visitor: Visitor) -> Headers:
-        """*headers* as they may leave, for a response of that *status* line."""
-        special: dict[str, list[str]] = {}
-        kept: Headers = []
-        for name, value in headers:
-            lower = name.lower()
-            if lower in _SPECIAL:
-                special.setdefault(lower, []).append(value)
-                if lower == "content-type":
-                    kept.append((name, value))
-            else:
-                kept.append((name, value))
-        if self.mode is Mode.REPORT:
-            return self._report(headers, special, visitor)
-        kind = special["content-type"][0].lower() if "content-type" in special else ""
+    def outgoing(self, headers: Headers, visitor: Visitor) -> Headers:
+        """*headers* as they may leave."""
+        kind, special = "", _NOTHING
+        for header in headers:
+            lower = header[0].lower()
+            if lower == "content-type":
+                kind = header[1].lower()
+            elif lower in _SPECIAL:
+                special = special or Special()
+                special.setdefault(lower, []).append(header)
+        kept = [header for header in headers if header[0].lower() not in _SPECIAL] if special else list(headers)
         document = kind.startswith(_DOCUMENTS)
-        varies = document or visitor.consulted or visitor.revalidates
-        if not varies and "script" in kind and visitor.grants.services != self._base:
-            varies = True
-        self._caching(kept, special, visitor, varies)
-        if "set-cookie" in special:
-            kept += [("Set-Cookie", header) for header in self._set_cookies(special["set-cookie"], visitor)]
-        if document and visitor.cookie_header:
-            kept += [("Set-Cookie", header) for header in self._clean(visitor)]
-        if "link" in special or "refresh" in special:
-            self._links(kept, special, visitor)
+        varies = visitor.consulted or visitor.revalidates or (self._enforces and self._differs(kind, document, visitor))
+        kept += self._cached(special, visitor) if varies else special.all(_CACHING)
+        if not self._enforces:
+            return kept + self._watched(special, visitor)
+        if special:
+            kept += self._guarded(special, visitor)
+        if (document or varies) and visitor.cookie_header:
+            kept += self._cleaned(visitor)
         if visitor.wraps is not None:
             kept = [(name, value) for name, value in kept if name.lower() not in _FRAMING]
-            kept.append(("Content-Security-Policy", self.csp.frame(visitor.wraps)))
+            kept.append((_CSP, self.csp.frame(visitor.wraps)))
         else:
-            kept.append((self._csp_name, self.csp.header(visitor.grants.services) if varies else self.csp.locked))
+            kept.append((_CSP, self.csp.header(visitor.grants.services) if varies else self.csp.locked))
         return kept
 
     def locked(self, headers: Headers) -> Headers:
-        """*headers* as they may leave when something of ours failed: no cookie but a deletion, nothing granted."""
-        kept = [(name, value) for name, value in headers if name.lower() not in ("set-cookie", "link", "refresh")]
-        return [*kept, ("Content-Security-Policy", self.csp.locked), ("Cache-Control", "private, no-store")]
+        """*headers* as they may leave when something of ours failed: no cookie, nothing granted, nothing kept."""
+        kept = [(name, value) for name, value in headers if name.lower() not in _SPECIAL]
+        return [*kept, (_CSP, self.csp.locked), ("Cache-Control", "no-store")]
 
-    def _caching(self, kept: Headers, special: dict[str, list[str]], visitor: Visitor, varies: bool) -> None:
-        if varies:
-            kept.append(("Cache-Control", caching.control(", ".join(special.get("cache-control", ())))))
-            kept.append(("Vary", caching.vary(", ".join(special.get("vary", ())), self._varies)))
-            kept += [("ETag", caching.mark(tag, visitor.grants.variant)) for tag in special.get("etag", ())]
-            return
-        for name in special.keys() - {"content-type", "set-cookie", "link", "refresh"}:
-            kept += [(name.title() if name != "etag" else "ETag", value) for value in special[name]]
+    def _differs(self, kind: str, document: bool, visitor: Visitor) -> bool:
+        """Whether a response of this media type depends on the visitor without having asked: by its policy."""
+        return document or ("script" in kind and visitor.grants.services != self._base)
 
-    def _set_cookies(self, values: list[str], visitor: Visitor) -> list[str]:
-        verdicts = [self.cookies.judge(value, visitor.grants, now=visitor.now) for value in values]
-        for verdict in verdicts:
+    def _cached(self, special: Special, visitor: Visitor) -> Headers:
+        if not special:
+            return self._private
+        made = [
+            ("Cache-Control", caching.control(special.text("cache-control"))),
+            ("Vary", caching.vary(special.text("vary"), self._varies)),
+        ]
+        return made + [("ETag", caching.mark(tag, visitor.grants.variant)) for _, tag in special.get("etag", ())]
+
+    def _guarded(self, special: Special, visitor: Visitor) -> Headers:
+        """Cookies, links and jumps, as far as they are granted."""
+        made: Headers = []
+        for name, value in special.get("set-cookie", ()):
+            verdict = self.cookies.judge(value, visitor.grants, now=visitor.now)
             self._tell(verdict)
-        return [verdict.header for verdict in verdicts if verdict.header is not None]
+            if verdict.header is not None:
+                made.append((name, verdict.header))
+        for which, judge in (("link", links.link), ("refresh", links.refresh)):
+            for name, value in special.get(which, ()):
+                passed = judge(value, origins=self._origins(visitor.grants.services), host=visitor.host)
+                if passed is not None:
+                    made.append((name, passed))
+        return made
 
-    def _clean(self, visitor: Visitor) -> list[str]:
-        present = cookies.names(visitor.cookie_header)
-        unwelcome = self.cookies.unwelcome(present, visitor.grants)
+    def _origins(self, services: frozenset[str]) -> frozenset[str]:
+        granted = (self._policy.services[service] for service in services)
+        return frozenset(origin for service in granted for listed in service.hosts.values() for origin in listed)
+
+    def _cleaned(self, visitor: Visitor) -> Headers:
+        """Deletions of what the browser still holds and may not."""
         return [
-            header
-            for name in unwelcome
+            ("Set-Cookie", header)
+            for name in self.cookies.unwelcome(visitor.cookie_header, visitor.grants)
             for header in cookies.deletions(name, host=visitor.host, path=visitor.path, secure=visitor.secure)
         ]
 
-    def _links(self, kept: Headers, special: dict[str, list[str]], visitor: Visitor) -> None:
-        granted = (self._policy.services[service] for service in visitor.grants.services)
-        origins = {origin for service in granted for listed in service.hosts.values() for origin in listed}
-        for value in special.get("link", ()):
-            if passed := links.link(value, origins=origins, host=visitor.host):
-                kept.append(("Link", passed))
-        for value in special.get("refresh", ()):
-            if passed := links.refresh(value, origins=origins, host=visitor.host):
-                kept.append(("Refresh", passed))
-
-    def _report(self, headers: Headers, special: dict[str, list[str]], visitor: Visitor) -> Headers:
-        for value in special.get("set-cookie", ()):
-            self._tell(self.cookies.judge(value, visitor.grants, now=visitor.now))
-        return [*headers, (self._csp_name, self.csp.header(visitor.grants.services))]
+    def _watched(self, special: Special, visitor: Visitor) -> Headers:
+        """Everything as the site set it; in report mode, with the log lines and the policy that only reports."""
+        made = special.all(_GUARDED)
+        if self.mode is Mode.REPORT:
+            for _, value in special.get("set-cookie", ()):
+                self._tell(self.cookies.judge(value, visitor.grants, now=visitor.now))
+            made.append((f"{_CSP}-Report-Only", self.csp.header(visitor.grants.services)))
+        return made
 
     def _tell(self, verdict: Verdict) -> None:
         """Log the first time that a name is dropped, with what to paste where it is merely undeclared."""

@@ -154,6 +154,13 @@ class Store:
         for row in self._stream(query.order_by(tables.notice.c.first_shown, tables.notice.c.digest)):
             yield dict(row) | {"first_shown": _moment(row["first_shown"])}
 
+    def close(self) -> None:
+        """Let go of the database; the next use opens it again."""
+        with self._lock:
+            if self._owner is not None and self._owner[0] == os.getpid():
+                self._owner[1].dispose()
+            self._owner = None
+
     def _stream(self, query: sa.Select[Any]) -> Iterator[Mapping[str, Any]]:
         try:
             with self._engine().connect().execution_options(yield_per=500, read_only=True) as connection:

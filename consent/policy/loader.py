@@ -86,7 +86,11 @@ def parse(text: str, *, file: str = "consent.toml") -> Policy:
     problems += _contradictions(raw, data)
     if problems:
         raise PolicyError(file, sorted(set(problems), key=lambda problem: problem.key))
-    return _build(data)
+    policy = _build(data)
+    if len(policy.purpose_by_tag) < len(policy.purposes) or len(policy.service_by_tag) < len(policy.service_tags):
+        remedy = "Write version = 2 on the purpose or service that was added last"
+        raise PolicyError(file, [Problem("", "two purposes or services share a receipt tag by chance", remedy)])
+    return policy
 
 
 def _flatten(messages: Any, path: tuple[str, ...] = ()) -> Iterator[Problem]:

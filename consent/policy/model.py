@@ -113,13 +113,15 @@ class Service:
     reason: str = ""
     version: int = 1
 
-    @property
-    def tag(self) -> bytes:
-        """Three bytes that change when what a visitor agreed to changes: see :mod:`.revision`."""
+    def tag_under(self, purpose: bytes) -> bytes:
+        """Three bytes that change when what a visitor agreed to changes: see :mod:`.revision`.
+
+        :param purpose: The tag of its purpose, which is part of what was agreed to.
+        """
         return tag(
             "service",
             self.id,
-            self.purpose,
+            purpose.hex(),
             self.provider.name,
             self.provider.country,
             "sold" if self.sells_or_shares else "kept",
@@ -170,6 +172,8 @@ class Policy:
     digest: str = field(init=False)
     #: Purpose ids by receipt tag.
     purpose_by_tag: Mapping[bytes, str] = field(init=False, repr=False)
+    #: Receipt tags by service id, of services that are asked about.
+    service_tags: Mapping[str, bytes] = field(init=False, repr=False)
     #: Service ids by receipt tag.
     service_by_tag: Mapping[bytes, str] = field(init=False, repr=False)
     #: Service ids by purpose id, ``necessary`` among them; empty tuples where nothing is declared.
@@ -180,7 +184,13 @@ class Policy:
         put(self, "purposes", MappingProxyType(dict(self.purposes)))
         put(self, "services", MappingProxyType(dict(self.services)))
         put(self, "purpose_by_tag", MappingProxyType({p.tag: p.id for p in self.purposes.values()}))
-        put(self, "service_by_tag", MappingProxyType({s.tag: s.id for s in self.services.values()}))
+        tags = {
+            service.id: service.tag_under(self.purposes[service.purpose].tag)
+            for service in self.services.values()
+            if service.purpose != NECESSARY
+        }
+        put(self, "service_tags", MappingProxyType(tags))
+        put(self, "service_by_tag", MappingProxyType({tag: service for service, tag in tags.items()}))
         by_purpose = {
             purpose: tuple(s.id for s in self.services.values() if s.purpose == purpose)
             for purpose in (NECESSARY, *self.purposes)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from datetime import UTC, datetime
-from typing import Any
 
-from flask import Flask, request, request_started
+from flask import Flask, request
 
 from consent import policy
 
@@ -65,20 +65,22 @@ class Consentry:
         state = build(settings, declared, clock=self._clock, entropy=self._entropy, necessary=_necessary(app))
         app.extensions[KEY] = state
         app.wsgi_app = Gate(app.wsgi_app, state)  # type: ignore[method-assign]  # Flask's documented way to add middleware
-        request_started.connect(_enter, app)
+        app.before_request_funcs.setdefault(None, []).insert(0, _enter)
         app.register_blueprint(blueprint(), url_prefix=settings.url_prefix)
         app.register_blueprint(well_known())
         jinja.install(app)
         atexit.register(state.counters.flush)
 
 
-def _enter(_: Flask, **__: Any) -> None:
+def _enter() -> None:
     """Before any other code of the application sees the request."""
-    request.environ[VISIT].enter(request.environ)
+    environ = request.environ
+    environ[VISIT].enter(environ)
 
 
 def _necessary(app: Flask) -> set[str]:
     """Cookies of Flask and of extensions that a site cannot work without and that need no declaration."""
     names = {app.config["SESSION_COOKIE_NAME"]}
-    names.add(app.config.get("REMEMBER_COOKIE_NAME", "remember_token"))  # Flask-Login
+    if "flask_login" in sys.modules:
+        names.add(app.config.get("REMEMBER_COOKIE_NAME", "remember_token"))
     return names

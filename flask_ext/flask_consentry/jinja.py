@@ -119,12 +119,11 @@ def embed(
     :raises PolicyError: *src* does not lie in the service's ``frame-src``: it could never load.
     """
     _check_covered(service, "frame-src", src)
+    shown = render.Frame(service=service, src=src, title=title, width=width, height=height, link=link, plays=plays)
     if consent.allows(service=service):
-        return render.frame(src, title=title, width=width, height=height)
+        return render.frame(shown)
     token = embeds.close(state(), embeds.Embed(service=service, src=src, title=title, back=render.here()))
-    return render.stand_in(
-        state(), visit(), service, embed=token, title=title, width=width, height=height, link=link, plays=plays
-    )
+    return render.stand_in(state(), visit(), shown, token=token)
 
 
 def beacon(purpose: str = "statistics") -> Markup:

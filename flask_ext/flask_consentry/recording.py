@@ -88,8 +88,10 @@ def _record(
 def _changes_nothing(previous: Decision | None, decision: Decision) -> bool:
     if previous is None:
         return False
-    before = (previous.answers, previous.services, previous.duration)
-    return before == (decision.answers, decision.services, decision.duration)
+    before, after = (
+        (dict(one.answers), one.services, one.duration, one.gpc_overridden) for one in (previous, decision)
+    )
+    return before == after
 
 
 def _said(answer: Answer) -> tuple[str, ...]:

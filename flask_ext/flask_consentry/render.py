@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -96,41 +97,41 @@ def link(state: State, visit: Visit) -> Markup:
     return _fragment("link", **_form(state, visit, notice, "preferences"))
 
 
-def frame(src: str, *, title: str, width: int, height: int) -> Markup:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A frame in a page: *width* and *height* in CSS pixels, *link* to the same thing on the other site."""
+
+    service: str
+    src: str
+    title: str
+    width: int
+    height: int
+    link: str | None
+    plays: bool
+
+
+def frame(shown: Frame) -> Markup:
     """A granted frame, at the size that its placeholder has."""
-    return _fragment("frame", frame_url=src, title=title, width=width, height=height)
+    return _fragment("frame", frame_url=shown.src, title=shown.title, width=shown.width, height=shown.height)
 
 
-def stand_in(
-    state: State,
-    visit: Visit,
-    service: str,
-    *,
-    embed: str,
-    title: str,
-    width: int,
-    height: int,
-    link: str | None,
-    plays: bool,
-) -> Markup:
-    """The placeholder of a frame of *service*; *embed* is its signed description."""
-    chosen = language(state.policy)
-    notice = placeholder(state.policy, chosen, service)
-    told = notice.purposes[0].services[0]
+def stand_in(state: State, visit: Visit, shown: Frame, *, token: str) -> Markup:
+    """The placeholder of a frame; *token* is its signed description."""
+    notice = placeholder(state.policy, language(state.policy), shown.service)
     g.consentry_frames = getattr(g, "consentry_frames", 0) + 1
     return _fragment(
         "placeholder",
         **_form(state, visit, notice, "placeholder"),
-        service=told,
-        title=title,
-        width=width,
-        height=height,
-        link=link,
-        link_host=urlsplit(link).hostname if link else None,
-        embed=embed,
-        plays=plays,
+        service=notice.purposes[0].services[0],
+        title=shown.title,
+        width=shown.width,
+        height=shown.height,
+        link=shown.link,
+        link_host=urlsplit(shown.link).hostname if shown.link else None,
+        plays=shown.plays,
+        embed=token,
         id=f"cs-frame-{g.consentry_frames}",
-        frame_url=url_for("consentry.embed", service=service, token=embed),
+        frame_url=url_for("consentry.embed", service=shown.service, token=token),
     )
 
 
@@ -139,7 +140,7 @@ def embed_page(state: State, **context: Any) -> str:
     return render_template("consentry/embed.html", t=words(state.policy), css_url=asset("embed.css"), **context)
 
 
-def problem(state: State, status: int, *, back: str) -> str:
+def problem(state: State, status: int) -> str:
     """An error that a person can read."""
     t = words(state.policy)
     return render_template(
@@ -148,7 +149,6 @@ def problem(state: State, status: int, *, back: str) -> str:
         status=status,
         title=t.ui[f"error_{status}_title"],
         detail=t.ui[f"error_{status}_detail"],
-        next=back,
         css_url=asset("banner.css"),
         preferences_url=url_for("consentry.preferences"),
     )

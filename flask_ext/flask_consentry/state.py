@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
-from consent import ConfigError, Decision, Grants, Policy, ReceiptError, Signals, allowed
+from consent import ConfigError, Grants, Policy, ReceiptError, Signals, allowed
 from consent.audience.beacons import Beacons
 from consent.audience.counters import Counters
 from consent.audience.region import Regions
+from consent.decision import window
 from consent.gate.headers import HeaderGate
 from consent.ledger import Store
 from consent.notice import NoticeTokens
-from consent.receipt import Receipts
+from consent.receipt import Receipt, Receipts
 from consent.signing import Seal
 
 from .config import Settings
@@ -29,6 +31,17 @@ Entropy = Callable[[int], bytes]
 
 #: Receipts remembered after checking, so that a visitor's second page costs no signature.
 _REMEMBERED = 16_384
+#: Different choices remembered.
+_CHOICES = 1024
+
+
+class Standing(NamedTuple):
+    """What a visitor's receipt allows from *begin* until *end*, seconds since 1970; without one, what all may."""
+
+    grants: Grants
+    receipt: Receipt | None = None
+    begin: float = 0
+    end: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +49,7 @@ class State:
     """See the module.
 
     :param standing: From a receipt and whether GPC is on, to the decision and what it allows; answers from memory.
+    :param cookie_names: Of the receipt cookie, over HTTP and over HTTPS.
     :param undecided: From whether GPC is on, to what is allowed without a decision.
     """
 
@@ -52,14 +66,13 @@ class State:
     store: Store
     counters: Counters
     regions: Regions | None
-    standing: Callable[[str, bool], tuple[Decision | None, Grants]]
-    undecided: Callable[[bool], Grants]
+    standing: Callable[[str, bool], Standing]
+    undecided: Callable[[bool], Standing]
+    cookie_names: tuple[str, str]
 
     def cookie_name(self, *, secure: bool) -> str:
         """Name of the receipt cookie: ``__Host-`` binds it to this host over HTTPS (RFC 6265bis §4.1.3)."""
-        if not secure:
-            return self.settings.cookie_name
-        return ("__Secure-" if self.settings.cookie_domain else "__Host-") + self.settings.cookie_name
+        return self.cookie_names[secure]
 
 
 def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy, necessary: Iterable[str]) -> State:
@@ -70,17 +83,26 @@ def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy,
     """
     keys = settings.secret_keys
     receipts = Receipts(policy, keys)
-    undecided = {gpc: allowed(policy, None, Signals(gpc)) for gpc in (False, True)}
+    undecided = {gpc: Standing(allowed(policy, None, Signals(gpc))) for gpc in (False, True)}
+    known: dict[tuple[bytes, bool], Grants] = {}
 
     @lru_cache(maxsize=_REMEMBERED)
-    def standing(receipt: str, gpc: bool) -> tuple[Decision | None, Grants]:
+    def standing(value: str, gpc: bool) -> Standing:
         try:
-            decision = receipts.read(receipt)
+            receipt = receipts.open(value)
+            # Many visitors make few different choices.
+            grants = known.get((receipt.choice, gpc))
+            if grants is None:
+                grants = allowed(policy, receipts.decision(receipt), Signals(gpc))
+                if len(known) < _CHOICES:
+                    known[receipt.choice, gpc] = grants
         except ReceiptError:
-            return None, undecided[gpc]
-        return decision, allowed(policy, decision, Signals(gpc))
+            return undecided[gpc]
+        begin, end = window(receipt.begin, receipt.end, session=receipt.session)
+        return Standing(grants, receipt, begin, end)
 
-    own = {prefix + settings.cookie_name for prefix in ("", "__Host-", "__Secure-")}
+    plain = settings.cookie_name
+    own = {prefix + plain for prefix in ("", "__Host-", "__Secure-")}
     store = Store(settings.store_url, site=policy.site)
     return State(
         settings=settings,
@@ -98,6 +120,7 @@ def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy,
         regions=_regions(settings),
         standing=standing,
         undecided=undecided.__getitem__,
+        cookie_names=(plain, ("__Secure-" if settings.cookie_domain else "__Host-") + plain),
     )
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from consent import Decision, Grants, Signals, allowed, pending, signals
 from consent.gate import caching
+from consent.gate.headers import Mode
 
-if TYPE_CHECKING:
-    from .state import State
+from .state import Standing, State
 
 _LOG = logging.getLogger("consentry")
 
@@ -29,7 +29,7 @@ class Visit:
     :param environ: The request's WSGI environ as it was when it reached the gate; see :meth:`enter`.
     """
 
-    __slots__ = ("_grants", "_now", "_read", "consulted", "environ", "revalidates", "state", "wraps")
+    __slots__ = ("_decision", "_now", "_standing", "consulted", "environ", "revalidates", "state", "wraps")
 
     def __init__(self, state: State, environ: dict[str, Any]) -> None:
         self.state = state
@@ -38,8 +38,8 @@ class Visit:
         self.revalidates = False
         self.wraps: str | None = None
         self._now: datetime | None = None
-        self._grants: Grants | None = None
-        self._read: tuple[Decision | None, Grants] | None = None
+        self._standing: Standing | None = None
+        self._decision: Decision | None = None
 
     def enter(self, environ: dict[str, Any]) -> None:
         """Go on with the environ that the application sees, and show it only entity tags of the present variant.
@@ -52,7 +52,7 @@ class Visit:
         if tags is None and "HTTP_IF_MODIFIED_SINCE" not in environ:
             return
         kept, self.revalidates = caching.unmark(tags, self.grants.variant) if tags is not None else (None, False)
-        if self._is_navigation and not self.revalidates:
+        if self._is_navigation and not self.revalidates and self.state.gate.mode is Mode.ENFORCE:
             kept = None
             environ.pop("HTTP_IF_MODIFIED_SINCE", None)
         environ.pop("HTTP_IF_NONE_MATCH", None)
@@ -94,31 +94,34 @@ class Visit:
     @property
     def receipt(self) -> str | None:
         """The receipt cookie as it came; ``None`` if there is none, or more than one."""
-        header = self.environ.get("HTTP_COOKIE")
-        name = self.state.cookie_name(secure=self.secure)
-        if not header or name not in header:
+        header: str = self.environ.get("HTTP_COOKIE", "")
+        prefix = self.state.cookie_name(secure=self.secure) + "="
+        at = header.find(prefix)
+        if at < 0:
             return None
-        found = [
-            value.strip() for key, _, value in (p.partition("=") for p in header.split(";")) if key.strip() == name
-        ]
-        return found[0].strip('"') if len(found) == 1 else None
+        if header.find(prefix, at + 1) >= 0 or (at and header[at - 1] not in " ;"):
+            found = [pair.strip() for pair in header.split(";")]
+            found = [pair for pair in found if pair.startswith(prefix)]
+            return found[0].removeprefix(prefix) if len(found) == 1 else None
+        end = header.find(";", at)
+        return header[at + len(prefix) : end if end >= 0 else None].strip()
 
     @property
     def decision(self) -> Decision | None:
         """The decision that stands now, or ``None``."""
-        return self._standing[0]
+        if self._decision is None and self.standing.receipt is not None:
+            self._decision = self.state.receipts.decision(self.standing.receipt)
+        return self._decision
 
     @property
     def grants(self) -> Grants:
         """What may run."""
-        if self._grants is None:
-            self._grants = self._standing[1]
-        return self._grants
+        return self.standing.grants
 
     def adopt(self, decision: Decision) -> None:
         """Go on as a visitor who has just decided this: the response to an answer is gated by it."""
-        self._read = decision, allowed(self.state.policy, decision, self.signals)
-        self._grants = None
+        self._decision = decision
+        self._standing = Standing(allowed(self.state.policy, decision, self.signals))
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -126,19 +129,21 @@ class Visit:
         return pending(self.state.policy, self.decision, now=self.now)
 
     @property
-    def _standing(self) -> tuple[Decision | None, Grants]:
-        if self._read is None:
-            gpc = self.signals.gpc
+    def standing(self) -> Standing:
+        """The visitor's decision and what it allows, read once."""
+        if self._standing is None:
+            gpc = "HTTP_SEC_GPC" in self.environ and self.signals.gpc
+            found = self.state.undecided(gpc)
             try:
                 value = self.receipt
-                decision, grants = self.state.standing(value, gpc) if value else (None, self.state.undecided(gpc))
-                if decision is not None and not decision.stands(self.now):
-                    decision, grants = None, self.state.undecided(gpc)
+                if value is not None:
+                    read = self.state.standing(value, gpc)
+                    if read.begin <= self.now.timestamp() < read.end:
+                        found = read
             except Exception as error:  # noqa: BLE001  # a failure of ours opens nothing and breaks no page
                 _LOG.error("a visitor counts as undecided because of a failure: %s", type(error).__name__)
-                decision, grants = None, self.state.undecided(gpc)
-            self._read = decision, grants
-        return self._read
+            self._standing = found
+        return self._standing
 
     @property
     def _is_navigation(self) -> bool:

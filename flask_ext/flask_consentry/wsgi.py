@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from consent.gate.headers import Headers, Mode
+from consent.gate.headers import Headers
 
 from .visit import KEY, Visit
 
@@ -32,12 +32,10 @@ class Gate:
         """Serve one request (PEP 3333)."""
         visit = environ[KEY] = Visit(self._state, environ)
         gate = self._state.gate
-        if gate.mode is Mode.OFF:
-            return self._application(environ, start_response)
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
             try:
-                headers = gate.outgoing(status, headers, visit)
+                headers = gate.outgoing(headers, visit)
             except Exception as error:  # noqa: BLE001  # a failure of ours opens nothing and breaks no page
                 _LOG.error("a response left with everything locked because of a failure: %s", type(error).__name__)
                 headers = gate.locked(headers)

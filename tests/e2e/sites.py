@@ -1,7 +1,6 @@
 """The sites under test, served by threads of the test's own process, with a clock that a test can move.
 
-The example site is the real one. :func:`small_site` is a few lines for what the example does not do: a strict policy of
-its own, entity tags.
+The example site is the real one; :mod:`tests.e2e.small_site` has what the example does not do.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from flask import Flask, Response, render_template_string, request
+from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from flask_consentry import Consentry

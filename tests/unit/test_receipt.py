@@ -27,7 +27,7 @@ def decision(method: Method = Method.ACCEPT_ALL, **rest: object) -> Decision:
 DECISIONS = st.builds(
     Decision,
     answers=st.dictionaries(st.sampled_from(sorted(SMALL.purposes)), st.booleans()),
-    services=st.frozensets(st.sampled_from(sorted(SMALL.services))),
+    services=st.frozensets(st.sampled_from(sorted(SMALL.service_tags))),
     duration=st.sampled_from(Duration),
     method=st.sampled_from(Method),
     decided_at=st.integers(0, 2**31).map(lambda s: datetime.fromtimestamp(s, UTC)),

@@ -16,7 +16,20 @@ JSON = st.recursive(
     max_leaves=8,
 )
 NAMES = st.sampled_from(
-    "answer purposes services service ask_again notice key next surface embed override_gpc other".split()
+    [
+        "answer",
+        "purposes",
+        "services",
+        "service",
+        "ask_again",
+        "notice",
+        "key",
+        "next",
+        "surface",
+        "embed",
+        "override_gpc",
+        "other",
+    ]
 )
 
 

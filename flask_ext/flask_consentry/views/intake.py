@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs
 
 from flask import Request, json
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from consent import AnswerError
 from consent.wire import LONGEST_BODY, Submitted, from_form, read
@@ -14,7 +14,8 @@ from consent.wire import LONGEST_BODY, Submitted, from_form, read
 from .origin import Sender, sender
 from .problems import Refused
 
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 
 
 def fields(request: Request) -> dict[str, Any]:
@@ -24,20 +25,28 @@ def fields(request: Request) -> dict[str, Any]:
     """
     if sender(request) is Sender.FOREIGN:
         raise Refused(HTTPStatus.FORBIDDEN, "the request does not come from a page of this site")
-    if request.mimetype != "application/json" and request.mimetype not in _FORMS:
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json or a form")
-    request.max_content_length = LONGEST_BODY
+    if request.mimetype not in (_JSON, _FORM):
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {_JSON} or {_FORM}")
+    raw = _read(request)
     try:
-        if request.mimetype in _FORMS:
-            return from_form({name: request.form.getlist(name) for name in request.form})
-        body = json.loads(request.get_data(cache=False))
-    except RequestEntityTooLarge:
-        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {LONGEST_BODY} bytes") from None
-    except (ValueError, RecursionError, HTTPException):
-        raise Refused(HTTPStatus.BAD_REQUEST, "the body is not readable JSON") from None
+        text = raw.decode()
+        if request.mimetype == _FORM:
+            return from_form(parse_qs(text, keep_blank_values=True, max_num_fields=500))
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Refused(HTTPStatus.BAD_REQUEST, "the body is not readable") from None
     if not isinstance(body, dict):
         raise Refused(HTTPStatus.BAD_REQUEST, "the body is not an object of fields")
     return body
+
+
+def _read(request: Request) -> bytes:
+    """The body, read no further than it may be long, whether or not it says how long it is."""
+    if (request.content_length or 0) <= LONGEST_BODY:
+        raw = request.stream.read(LONGEST_BODY + 1)
+        if len(raw) <= LONGEST_BODY:
+            return raw
+    raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {LONGEST_BODY} bytes")
 
 
 def submitted(body: dict[str, Any]) -> Submitted:

@@ -13,7 +13,6 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from .. import render
 from ..state import State
-from .origin import safe_next
 
 R = TypeVar("R", bound=BaseResponse)
 
@@ -40,11 +39,9 @@ def answer(state: State, refused: Refused) -> Response:
             "status": refused.status,
             "detail": refused.detail,
         }
-        body["detail"] = refused.detail
         response = Response(json.dumps(body), refused.status, content_type="application/problem+json")
     else:
-        back = safe_next(request.form.get("next", "") if _is_small_form() else "", default="/")
-        response = make_response(render.problem(state, refused.status, back=back), refused.status)
+        response = make_response(render.problem(state, refused.status), refused.status)
     return never_stored(response)
 
 
@@ -59,7 +56,3 @@ def wants_json() -> bool:
     if request.is_json:
         return True
     return request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html") != "text/html"
-
-
-def _is_small_form() -> bool:
-    return request.mimetype == "application/x-www-form-urlencoded" and (request.content_length or 0) <= 8192

@@ -1,0 +1,321 @@
+"""The gate around a real Flask application."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+from flask import Flask, Response
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_consentry import Consentry
+from flask_consentry.wsgi import Gate
+from tests.policies import SMALL
+
+from .conftest import Site
+
+LOCKED = "default-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' data: blob:"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/cookies", "/file.js", "/file.png", "/links", "/missing", "/consent/preferences", "/static/none.css"]
+)
+def test_every_response_carries_the_policy(site: Site, path: str) -> None:
+    """Pages, scripts, errors: the wall has no gap."""
+    assert site.get(path).headers.getlist("Content-Security-Policy") == [LOCKED]
+
+
+def test_a_crash_carries_it_too(build: Callable[..., Site]) -> None:
+    """An error page is a page."""
+    site = build(TESTING=False)
+    response = site.get("/crash")
+    assert response.status_code == 500
+    assert response.headers["Content-Security-Policy"] == LOCKED
+
+
+def test_a_grant_opens_its_own_hosts(site: Site) -> None:
+    """Exactly what was granted is added."""
+    site.post(answer="custom", services=["youtube"], notice=site.token())
+    policy = site.get().headers["Content-Security-Policy"]
+    assert "frame-src 'self'" in policy
+    assert "https://www.youtube-nocookie.com" in policy
+    assert "stats.example.net" not in policy
+
+
+def test_the_sites_own_policy_stays(build: Callable[..., Site]) -> None:
+    """Ours stands beside it as a header of its own; merging would loosen one of them."""
+
+    def prepare(app: Flask) -> None:
+        @app.after_request
+        def policy(response: Response) -> Response:
+            response.headers["Content-Security-Policy"] = "script-src 'strict-dynamic' 'nonce-x'"
+            return response
+
+    assert build(prepare=prepare).get().headers.getlist("Content-Security-Policy") == [
+        "script-src 'strict-dynamic' 'nonce-x'",
+        LOCKED,
+    ]
+
+
+def test_cookies_pass_by_declaration_and_grant(site: Site) -> None:
+    """Before an answer only the necessary; after it what was granted; the undeclared never."""
+    path = "/cookies?name=session&name=login&name=colours&name=_pk_id.1&name=spy"
+    assert _set(site, path) == {"session", "login"}
+    site.post(answer="custom", purposes=["preferences"], notice=site.token())
+    assert _set(site, path) == {"session", "login", "colours"}
+
+
+def test_a_session_answer_shortens_cookies(site: Site) -> None:
+    """What was granted for the session ends with it."""
+    site.accept(ask_again=True)
+    sent = site.get("/cookies?name=colours&name=login").headers.getlist("Set-Cookie")
+    assert [header for header in sent if header.startswith("colours=")] == ["colours=1; Path=/"]
+    assert any("Max-Age=1000" in header for header in sent if header.startswith("login="))
+
+
+def test_a_dropped_cookie_is_explained_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The log shows the TOML to paste, once per name, without the cookie's value."""
+    with caplog.at_level(logging.INFO, logger="consentry"):
+        for _ in range(3):
+            site.get("/cookies?name=spy&name=colours")
+    undeclared, ungranted = caplog.messages
+    assert "[[services.your_service.cookies]]" in undeclared
+    assert 'name = "spy"' in undeclared
+    assert "not granted" in ungranted
+
+
+def test_what_is_no_longer_allowed_is_deleted_where_it_is_met(site: Site) -> None:
+    """A page deletes declared cookies of services not granted, in every variant, and touches no other."""
+    for name in ("_pk_id.1", "_ad", "other", "login"):
+        site.client.set_cookie(name, "x")
+    sent = site.get("/news/1").headers.getlist("Set-Cookie")
+    assert {header.split("=")[0] for header in sent} == {"_pk_id.1", "_ad"}
+    assert any("Path=/news" in header for header in sent)
+    assert site.client.get_cookie("_ad") is None
+
+
+def test_links_and_jumps_are_filtered(site: Site) -> None:
+    """A Link header connects nowhere that was not granted; a Refresh does not leave the site."""
+    headers = site.get("/links").headers
+    assert headers["Link"] == "</next>; rel=next"
+    assert "Refresh" not in headers
+    site.accept()
+    assert "preconnect" in site.get("/links").headers["Link"]
+
+
+def test_a_page_is_private_and_what_is_the_same_for_all_is_not(site: Site) -> None:
+    """Pages vary by visitor; pictures, and scripts while nothing is granted, keep the site's caching."""
+    page = site.get().headers
+    assert page["Cache-Control"] == "private, no-cache"
+    assert page["Vary"] == "Cookie, Sec-GPC"
+    for path in ("/file.js", "/file.png"):
+        assert site.get(path).headers["Cache-Control"] == "public, max-age=600"
+        assert "Vary" not in site.get(path).headers
+    site.accept()
+    assert site.get("/file.js").headers["Cache-Control"] == "private, no-cache"
+    assert "stats.example.net" in site.get("/file.js").headers["Content-Security-Policy"]
+    assert site.get("/file.png").headers["Content-Security-Policy"] == LOCKED
+
+
+def test_grant_withdraw_revalidate(site: Site) -> None:
+    """An entity tag belongs to what was allowed: after a withdrawal the granted page is not confirmed as fresh."""
+    locked = site.get("/etag").headers["ETag"]
+    assert site.get("/etag", If_None_Match=locked).status_code == 304
+    site.accept()
+    fresh = site.get("/etag", If_None_Match=locked)
+    assert (fresh.status_code, fresh.text) == (200, "granted")
+    granted = fresh.headers["ETag"]
+    assert granted != locked
+    again = site.get("/etag", If_None_Match=granted)
+    assert (again.status_code, again.headers["ETag"]) == (304, granted)
+    assert again.headers["Cache-Control"] == "private, no-cache"
+    site.form(answer="withdraw")
+    after = site.get("/etag", If_None_Match=granted)
+    assert (after.status_code, after.text) == (200, "locked")
+
+
+def test_a_date_or_a_foreign_tag_confirms_no_page(site: Site) -> None:
+    """A page cached before the gate stood here is fetched anew."""
+    assert "Last-Modified" not in site.get("/etag").headers
+    for headers in ({"If_None_Match": '"same"'}, {"If_Modified_Since": "Thu, 01 Jan 2026 00:00:00 GMT"}):
+        assert site.get("/etag", Accept="text/html", **headers).status_code == 200
+        assert site.get("/etag", Sec_Fetch_Dest="document", **headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "x",
+        "forged.signature",
+        "a" * 5000,
+        "é",
+        '"',
+        ";;;",
+        "AQ.x",
+        "consent=consent=",
+        "\x7f",
+        "%00",
+        "null",
+        "[1]",
+    ],
+)
+def test_a_strange_cookie_means_undecided(site: Site, value: str) -> None:
+    """Never a 500, never a grant."""
+    response = site.client.get("/", headers={"Cookie": f"consent={value}; other=1".encode().decode("latin-1")})
+    assert response.status_code == 200
+    assert "Accept all" in response.text
+    assert "TUBE" not in response.text
+
+
+def test_two_receipts_mean_undecided(site: Site) -> None:
+    """A cookie planted beside the true one does not win, and neither does the true one."""
+    site.accept()
+    response = site.app.test_client(use_cookies=False).get(
+        "/", headers={"Cookie": f"consent={site.receipt}; consent=planted"}
+    )
+    assert "TUBE" not in response.text
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_scheme_and_address_are_those_inside_proxyfix(build: Callable[..., Site], outside: bool) -> None:
+    """Whichever wraps the other, the gate sees what the site sees."""
+
+    def fix(app: Flask) -> None:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1, x_for=1)  # type: ignore[method-assign]
+
+    site = build(prepare=None if outside else fix)
+    if outside:
+        fix(site.app)
+    assert isinstance(site.app.wsgi_app, ProxyFix if outside else Gate)
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "www.example.org", "X-Forwarded-For": "192.0.2.1"}
+    token = site.token()
+    response = site.client.post(
+        "/consent/decision",
+        json={"answer": "accept_all", "notice": token},
+        headers={"Origin": "https://www.example.org"} | forwarded,
+    )
+    assert response.status_code == 200
+    cookie = response.headers["Set-Cookie"].split(";")[0]
+    assert cookie.startswith("__Host-consent=")
+    page = site.app.test_client(use_cookies=False).get("/", headers={"Cookie": cookie} | forwarded)
+    assert "TUBE" in page.text
+    plain = site.app.test_client(use_cookies=False).get("/", headers={"Cookie": cookie})
+    assert "TUBE" not in plain.text
+
+
+def test_two_applications_do_not_touch_each_other(build: Callable[..., Site]) -> None:
+    """Another policy, another site, another gate in the same process."""
+    other_text = SMALL.replace('site = "example"', 'site = "other"').replace("stats.example.net", "count.example.net")
+    other_text = other_text.replace('name = "colours"', 'name = "tones"')
+    one, two = build(), build(other_text.replace("[purposes.marketing]", '[purposes.marketing]\nbasis = "opt_out"'))
+    one.accept()
+    assert one.receipt
+    two.client.set_cookie("consent", one.receipt)
+    assert "Accept all" in two.get("/links").headers.get("X", "Accept all")
+    assert two.get("/consent/state").json["decided"] is False  # type: ignore[index]
+    assert _set(one, "/cookies?name=colours&name=tones") == {"colours"}
+    assert _set(two, "/cookies?name=colours&name=tones") == set()
+    assert "stats.example.net" in one.get("/etag").headers["Content-Security-Policy"]
+    assert "stats.example.net" not in two.get("/etag").headers["Content-Security-Policy"]
+    assert len(one.records) == 1
+    assert two.records == []
+
+
+def test_one_application_has_one_consentry(site: Site) -> None:
+    """A second is a mistake, said at once."""
+    with pytest.raises(RuntimeError, match="already"):
+        Consentry(site.app)
+
+
+def test_report_mode_changes_nothing_but_reports(build: Callable[..., Site], caplog: pytest.LogCaptureFixture) -> None:
+    """For a site that is moving in: cookies pass, the policy only reports, and the log says what would be dropped."""
+    site = build(CONSENT_MODE="report")
+    with caplog.at_level(logging.INFO, logger="consentry"):
+        response = site.get("/cookies?name=spy")
+    assert [h.split("=")[0] for h in response.headers.getlist("Set-Cookie")] == ["spy"]
+    assert response.headers["Content-Security-Policy-Report-Only"] == LOCKED
+    assert "Content-Security-Policy" not in response.headers
+    assert "would drop" in caplog.text
+    assert "UNCOUNTED" in site.get().text
+    assert '"*": ""' in site.get().text.replace("&#34;", '"')
+
+
+def test_off_means_off(build: Callable[..., Site]) -> None:
+    """Without the gate only what templates ask for is held back."""
+    site = build(CONSENT_MODE="off")
+    response = site.get("/cookies?name=spy")
+    assert response.headers.getlist("Set-Cookie")
+    assert "Content-Security-Policy" not in response.headers
+    assert "UNCOUNTED" in site.get().text
+
+
+def test_no_page_touches_a_database(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With and without a decision, pages, files and errors are served without opening the store."""
+    site.accept()
+    site.client.set_cookie("_ad", "x")
+    site.state.store.close()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the page path opened a database")
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    monkeypatch.setattr("sqlalchemy.create_engine", refuse)
+    monkeypatch.setattr(type(site.state.store), "_engine", refuse)
+    for path in (
+        "/",
+        "/social",
+        "/cookies?name=spy",
+        "/etag",
+        "/file.js",
+        "/missing",
+        "/consent/preferences",
+        "/consent/state",
+    ):
+        assert site.get(path).status_code in (200, 404)
+    site.client.delete_cookie("consent")
+    assert site.get().status_code == 200
+    with pytest.raises(AssertionError):
+        site.accept()
+
+
+def test_a_failure_of_ours_breaks_no_page_and_opens_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The page is served, locked, without a cookie; the log names the kind of failure and nothing of the visitor."""
+    site.accept()
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr(type(site.state.gate), "outgoing", fail)
+    response = site.get("/cookies?name=login&name=spy")
+    assert response.status_code == 200
+    assert "Set-Cookie" not in response.headers
+    assert response.headers["Content-Security-Policy"] == LOCKED
+    assert "RuntimeError" in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_a_view_that_needs_consent_asks_for_it(site: Site) -> None:
+    """403 with a page that allows this one purpose and leaves the others unanswered."""
+    refused = site.get("/social")
+    assert refused.status_code == 403
+    assert "Videos, maps and posts from other sites" in refused.text
+    assert (
+        site.form(answer="custom", purposes=["social"], notice=site.token("/social"), next="/social").status_code == 303
+    )
+    assert site.get("/social").text == "social"
+    assert "Count visits" in site.get().text, "the rest is still asked"
+
+
+def _set(site: Site, path: str) -> set[str]:
+    """Names of the cookies that a page sets."""
+    return {
+        header.split("=")[0]
+        for header in site.app.test_client(use_cookies=False)
+        .get(path, headers={"Cookie": f"consent={site.receipt}"})
+        .headers.getlist("Set-Cookie")
+    }
