@@ -7,8 +7,10 @@ Source: EDPB Guidelines 2/2023 on Art. 5(3) ePrivacy Directive (pixels need cons
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..policy import Policy
 from ..signing import Seal
@@ -18,19 +20,29 @@ GIF = b64decode(b"R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
 _LONGEST_PAGE = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Beacon:
+    """One page to count, and the purpose or the service that has to be granted."""
+
+    page: str
+    purpose: str
+    service: str | None
+
+
 class Beacons:
     """Signs the pages of one site. *keys* as for :class:`~consent.receipt.Receipts`."""
 
     def __init__(self, policy: Policy, keys: Sequence[str | bytes]) -> None:
         self._seal = Seal(keys, site=policy.site, use="beacon")
 
-    def token(self, page: str) -> str:
-        """A token for the URL path *page*, of which 200 characters are kept."""
-        return self._seal.close(page[:_LONGEST_PAGE].encode())
+    def token(self, *, page: str, purpose: str, service: str | None = None) -> str:
+        """A token for the URL path *page*, of which 200 characters are kept, counted for *service* or *purpose*."""
+        return self._seal.close(json.dumps([page[:_LONGEST_PAGE], purpose, service]).encode())
 
-    def page(self, token: str) -> str:
-        """The page that *token* names.
+    def read(self, token: str) -> Beacon:
+        """What *token* says.
 
         :raises TokenError: it was not made here.
         """
-        return self._seal.open(token).decode(errors="replace")
+        page, purpose, service = json.loads(self._seal.open(token))
+        return Beacon(page, purpose, service)

@@ -6,7 +6,6 @@ each with its key and a remedy, so that a developer mends a file once.
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -18,38 +17,12 @@ from marshmallow import ValidationError
 from .. import wording
 from ..errors import PolicyError, Problem
 from ..lifetime import Lifetime
+from . import mistakes
 from .model import NECESSARY, Basis, Controller, Cookie, Policy, Provider, Purpose, Service, Text
-from .schema import (
-    ControllerSchema,
-    CookieSchema,
-    DecisionSchema,
-    PolicySchema,
-    ProviderSchema,
-    PurposeSchema,
-    ServiceSchema,
-    TextSchema,
-)
+from .schema import PolicySchema
 
 _DEFAULT_LIFETIME = Lifetime(months=6)  # CNIL deliberation 2020-091: keep yes and no for six months
 _MARKETING = "marketing"
-
-#: Every key that may stand at some level of the file, for "did you mean".
-_KEYS = sorted(
-    {
-        key
-        for schema in (
-            PolicySchema,
-            ControllerSchema,
-            DecisionSchema,
-            PurposeSchema,
-            TextSchema,
-            ServiceSchema,
-            ProviderSchema,
-            CookieSchema,
-        )
-        for key in schema().fields
-    }
-)
 
 
 def load(path: Path) -> Policy:
@@ -81,7 +54,7 @@ def parse(text: str, *, file: str = "consent.toml") -> Policy:
     try:
         data, problems = PolicySchema().load(raw), []
     except ValidationError as error:
-        problems = list(_flatten(error.messages))
+        problems = list(mistakes.read(error.messages))
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
     problems += _contradictions(raw, data)
     if problems:
@@ -91,39 +64,6 @@ def parse(text: str, *, file: str = "consent.toml") -> Policy:
         remedy = "Write version = 2 on the purpose or service that was added last"
         raise PolicyError(file, [Problem("", "two purposes or services share a receipt tag by chance", remedy)])
     return policy
-
-
-def _flatten(messages: Any, path: tuple[str, ...] = ()) -> Iterator[Problem]:
-    """Marshmallow's nested messages as problems with dotted keys."""
-    if isinstance(messages, Mapping):
-        for key, below in messages.items():
-            # Dict fields nest their messages under "key" and "value", which are no keys of the file.
-            synthetic = key in ("key", "value") and isinstance(below, list | dict) and set(messages) <= {"key", "value"}
-            yield from _flatten(below, path if synthetic else (*path, str(key)))
-        return
-    for message in messages:
-        yield _problem(".".join(path), str(message))
-
-
-def _problem(key: str, message: str) -> Problem:
-    if message == "Unknown field.":
-        name = key.rsplit(".", 1)[-1]
-        close = difflib.get_close_matches(name, _KEYS, n=1)
-        return Problem(
-            key, "unknown key", f'Did you mean "{close[0]}"?' if close else "Remove it; docs/policy.md lists the keys"
-        )
-    if message == "Missing data for required field.":
-        return Problem(key, "missing", "Add it; docs/policy.md shows how")
-    if message.startswith("Must be one of"):
-        return Problem(
-            key, "not one of the words known here", message.replace("Must be one of:", "Use one of:").rstrip(".")
-        )
-    if message.startswith("Not a valid"):
-        return Problem(key, message[0].lower() + message[1:].rstrip("."), "Write a value of that type")
-    problem, _, remedy = message.partition("; ")
-    if remedy:
-        return Problem(key, problem, remedy[0].upper() + remedy[1:].rstrip("."))
-    return Problem(key, "wrong value", message.rstrip("."))
 
 
 def _contradictions(raw: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[Problem]:

@@ -63,7 +63,8 @@ class Settings:
             try:
                 values[name] = _READERS[name](app, given.get(name))
             except ValueError as error:
-                problems.append(f"{PREFIX}{name.upper()}: {error}")
+                key = "SECRET_KEY" if name == "secret_keys" and name not in given else PREFIX + name.upper()
+                problems.append(f"{key}: {error}")
         if problems:
             lines = "\n".join(f"  - {problem}" for problem in problems)
             raise ConfigError(f"the config of the application {app.import_name!r} has mistakes:\n{lines}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, url_for
+from flask import Flask, request, url_for
 from jinja2 import nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from markupsafe import Markup, escape
 
 from consent import PolicyError, Problem
-from consent.gate.urls import is_covered
+from consent.gate.urls import is_covered, leads_home
 
 from . import embeds, render
 from .current import consent, state, visit
@@ -126,18 +126,22 @@ def embed(
     return render.stand_in(state(), visit(), shown, token=token)
 
 
-def beacon(purpose: str = "statistics") -> Markup:
-    """A picture of one pixel that counts this page where *purpose* is granted, else nothing. Sets no cookie."""
-    if not consent.allows(purpose):
+def beacon(service: str | None = None, *, purpose: str = "statistics") -> Markup:
+    """A picture of one pixel that counts this page where it is granted, else nothing. Sets no cookie.
+
+    :param service: The declared service that it is; without one, the *purpose* decides.
+    """
+    allowed = consent.allows(service=service) if service else consent.allows(purpose)
+    if not allowed:
         return Markup("")
-    token = state().beacons.token(f"{purpose} {visit().path}")
+    token = state().beacons.token(service=service, purpose=purpose, page=visit().path)
     src = url_for("consentry.beacon", token=token)
-    return Markup('<img src="{}" alt="" width="1" height="1" loading="eager">').format(src)
+    return Markup('<img src="{}" alt="" width="1" height="1">').format(src)
 
 
 def _check_covered(service: str, directive: str, src: str) -> None:
     hosts = state().policy.service(service).hosts.get(directive, ())
-    if not src.startswith("/") and not is_covered(src, hosts):
+    if not leads_home(src, host=request.host) and not is_covered(src, hosts):
         key = f"services.{service}.hosts.{directive}"
         raise PolicyError(
             "the policy", [Problem(key, f"does not cover {src}", "Add its origin, or it could never load")]

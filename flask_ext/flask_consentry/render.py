@@ -140,7 +140,7 @@ def embed_page(state: State, **context: Any) -> str:
     return render_template("consentry/embed.html", t=words(state.policy), css_url=asset("embed.css"), **context)
 
 
-def problem(state: State, status: int) -> str:
+def problem(state: State, status: int, *, back: str) -> str:
     """An error that a person can read."""
     t = words(state.policy)
     return render_template(
@@ -150,7 +150,8 @@ def problem(state: State, status: int) -> str:
         title=t.ui[f"error_{status}_title"],
         detail=t.ui[f"error_{status}_detail"],
         css_url=asset("banner.css"),
-        preferences_url=url_for("consentry.preferences"),
+        next=back,
+        preferences_url=url_for("consentry.preferences", next=back),
     )
 
 
@@ -181,6 +182,7 @@ def cookie_table(state: State) -> Markup:
 def notice_html(notice: Notice) -> str:
     """*notice* as visitors saw it, without what differs between two of them: what the ledger keeps."""
     blank = {"t": wording(notice.language), "notice": notice, "token": "", "key": "", "next": "/", "surface": ""}
+    blank["who"] = notice.controller.name or wording(notice.language).this_site
     blank |= {"action": "", "preferences_url": "", "answers": frozenset(), "ticked_services": frozenset()}
     if notice.kind == "question":
         return str(_fragment("banner", **blank))
@@ -212,6 +214,7 @@ def _form(state: State, visit: Visit, notice: Notice, surface: str) -> dict[str,
     return {
         "t": wording(notice.language),
         "notice": notice,
+        "who": notice.controller.name or wording(notice.language).this_site,
         "token": state.notices.write(notice, now=visit.now),
         "key": urlsafe_b64encode(state.entropy(16)).rstrip(b"=").decode(),
         "next": back,

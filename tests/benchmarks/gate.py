@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 import statistics
 import tempfile
@@ -71,7 +72,7 @@ def environ(cookie: str) -> Environ:
         "HTTP_SEC_FETCH_SITE": "same-origin",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": open(os.devnull, "rb"),  # noqa: SIM115  # one for the whole run
+        "wsgi.input": io.BytesIO(),
         "wsgi.errors": None,
         "wsgi.multithread": False,
         "wsgi.multiprocess": False,

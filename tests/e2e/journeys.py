@@ -32,6 +32,9 @@ PAGES = (
     CONTACT,
 )
 
+#: Time for what should not come to come all the same, in ms.
+LATE = 200
+
 VIDEO = "Before you come: a tour of the Moon"
 MAP = "Map: Millbrook Observatory"
 
@@ -51,7 +54,7 @@ GRANTED_FRAMES: dict[str, set[str]] = {
 }
 
 
-def visit(page: Page, address: str, *, until: Literal["load", "networkidle"] = "networkidle") -> None:
+def visit(page: Page, address: str, *, until: Literal["load", "networkidle"] = "load") -> None:
     """Open a page, wait for it, and look at all of it: some frames load only when they are seen."""
     page.goto(address, wait_until=until)
     for frame in page.locator("iframe").all():
@@ -59,9 +62,10 @@ def visit(page: Page, address: str, *, until: Literal["load", "networkidle"] = "
 
 
 def visit_all(page: Page, site: Site, paths: tuple[str, ...] = PAGES) -> None:
-    """Open one page after the other."""
+    """Open one page after the other, and leave each a moment for what comes late."""
     for path in paths:
-        visit(page, site.url + path)
+        visit(page, site.url + path, until="load")
+        page.wait_for_timeout(LATE)
 
 
 def answer(page: Page, name: str) -> None:
@@ -90,6 +94,14 @@ def switch_night_mode_on(page: Page, site: Site) -> None:
     page.goto(site.url + "/settings")
     page.get_by_role("button", name="Switch it on").click()
     expect(page.get_by_role("button", name="Switch it off")).to_be_visible()
+
+
+def take_back(page: Page) -> None:
+    """Press "take back" in the page's last link for it, and wait for the page to come anew."""
+    with page.expect_navigation(wait_until="load"):
+        page.get_by_role("button", name="take back").last.click()
+    expect(page.get_by_role("button", name="take back")).to_have_count(0)
+    page.wait_for_load_state("networkidle")
 
 
 def cookies(context: BrowserContext) -> set[str]:

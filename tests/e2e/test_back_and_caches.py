@@ -21,6 +21,7 @@ from tests.e2e.journeys import (
     GRANTED_FRAMES,
     answer,
     assert_nobody_was_told,
+    take_back,
     visit,
     with_and_without_js,
 )
@@ -84,14 +85,13 @@ def assert_locked(page: Page) -> None:
 def test_back_shows_no_granted_page(site: Site, page: Page, elsewhere: Elsewhere, js: bool) -> None:
     """Back, and then a new visit, show placeholders after the grant was taken back, and ask nobody else."""
     see_event_then_privacy(page, site, elsewhere, js=js)
-    page.get_by_role("button", name="take back").first.click()
-    expect(page.get_by_role("button", name="take back")).to_have_count(0)
-    page.wait_for_load_state("networkidle")
+    take_back(page)
     elsewhere.reset()
     back_to_event(page, site)
     assert_locked(page)
     visit(page, site.url + EVENT)
     assert_locked(page)
+    page.wait_for_load_state("networkidle")
     assert_nobody_was_told(elsewhere)
 
 
@@ -102,9 +102,7 @@ def test_back_forward_cache_shows_no_granted_page(
     """A browser that kept the granted page alive does not bring it back after the grant was taken back."""
     page = remembering_page
     see_event_then_privacy(page, site, elsewhere, js=js)
-    page.get_by_role("button", name="take back").first.click()
-    expect(page.get_by_role("button", name="take back")).to_have_count(0)
-    page.wait_for_load_state("networkidle")
+    take_back(page)
     elsewhere.reset()
     back_to_event(page, site)
     assert_locked(page)
@@ -137,9 +135,7 @@ def test_revalidation_shows_no_granted_page(versioned: Site, page: Page, elsewhe
     expect(granted).to_be_visible()
     elsewhere.wait_for({vendors.YOUTUBE})
     visit(page, versioned.url + "/")
-    page.get_by_role("button", name="take back").click()
-    expect(page.get_by_role("button", name="take back")).to_have_count(0)
-    page.wait_for_load_state("networkidle")
+    take_back(page)
     elsewhere.reset()
     for _ in range(2):
         visit(page, address)
@@ -147,6 +143,7 @@ def test_revalidation_shows_no_granted_page(versioned: Site, page: Page, elsewhe
     page.go_back()
     page.go_forward()
     expect(granted).to_have_count(0)
+    page.wait_for_load_state("networkidle")
     assert_nobody_was_told(elsewhere)
 
 
@@ -156,9 +153,7 @@ def test_granted_tag_is_no_key_after_withdrawal(versioned: Site, page: Page) -> 
     answer(page, "Accept all")
     seen = page.request.get(versioned.url + "/versioned")
     assert "You see this" in seen.text()
-    page.get_by_role("button", name="take back").click()
-    expect(page.get_by_role("button", name="take back")).to_have_count(0)
-    page.wait_for_load_state("networkidle")
+    take_back(page)
     for tag in (seen.headers["etag"], '"version-1"'):
         again = page.request.get(versioned.url + "/versioned", headers={"If-None-Match": tag, "Accept": "text/html"})
         assert again.status == 200

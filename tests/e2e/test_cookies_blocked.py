@@ -8,9 +8,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e import chromium
+from tests.e2e import chromium, vendors
 from tests.e2e.conftest import Restart
-from tests.e2e.journeys import HOME, PAGES, assert_nobody_was_told, question, visit, visit_all, with_and_without_js
+from tests.e2e.journeys import (
+    EVENT,
+    HOME,
+    PAGES,
+    assert_nobody_was_told,
+    question,
+    visit,
+    visit_all,
+    with_and_without_js,
+)
 from tests.e2e.sites import Site
 from tests.e2e.thirdparty import Elsewhere
 
@@ -44,7 +53,7 @@ def test_site_stays_navigable(site: Site, blocking: BrowserContext, elsewhere: E
 
 @with_and_without_js
 def test_refusal_closes_the_question(site: Site, blocking: BrowserContext) -> None:
-    """"Reject all" closes the question on the page on which it was pressed."""
+    """ "Reject all" closes the question on the page on which it was pressed."""
     page = blocking.new_page()
     visit(page, site.url + HOME)
     reject_all(page)
@@ -68,10 +77,22 @@ def test_question_stays_folded_on_the_next_click(site: Site, blocking: BrowserCo
 
 @with_and_without_js
 def test_grant_that_cannot_be_kept_opens_nothing(site: Site, blocking: BrowserContext, elsewhere: Elsewhere) -> None:
-    """"Accept all" without cookies breaks no page; as no answer can be kept, the next pages stay locked."""
+    """ "Accept all" without cookies breaks no page; as no answer can be kept, the next pages stay locked."""
     page = blocking.new_page()
-    visit(page, site.url + HOME)
+    visit(page, site.url + EVENT)
     question(page).get_by_role("button", name="Accept all", exact=True).click()
     page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("button", name="Play once")).to_be_visible()
+    expect(page.locator("iframe")).to_have_count(0)
     visit_all(page, site, PAGES[:5])
     assert_nobody_was_told(elsewhere)
+
+
+@with_and_without_js
+def test_play_once_needs_no_cookie(site: Site, blocking: BrowserContext, elsewhere: Elsewhere) -> None:
+    """ "Play once" stores nothing, so it works without cookies."""
+    page = blocking.new_page()
+    visit(page, site.url + EVENT)
+    page.get_by_role("button", name="Play once").click()
+    elsewhere.wait_for({vendors.YOUTUBE})
+    assert elsewhere.hosts == {vendors.YOUTUBE}

@@ -11,6 +11,7 @@ from tests.e2e.journeys import (
     GRANTED,
     GRANTED_FRAMES,
     HOME,
+    LATE,
     LIVE,
     PAGES,
     answer,
@@ -24,9 +25,6 @@ from tests.e2e.journeys import (
 from tests.e2e.sites import Site
 from tests.e2e.thirdparty import Elsewhere
 
-#: Time for what should not come to come all the same, in ms.
-_LATE = 300
-
 
 def hosts_by_page(page: Page, site: Site, elsewhere: Elsewhere, expected: dict[str, set[str]]) -> dict[str, set[str]]:
     """Who else was asked on each page, once all that is *expected* there has come."""
@@ -34,9 +32,9 @@ def hosts_by_page(page: Page, site: Site, elsewhere: Elsewhere, expected: dict[s
     seen = {}
     for path in PAGES:
         elsewhere.reset()
-        visit(page, site.url + path, until="load")
+        visit(page, site.url + path)
         elsewhere.wait_for(expected[path])
-        page.wait_for_timeout(_LATE)
+        page.wait_for_timeout(LATE)
         seen[path] = elsewhere.hosts
     return seen
 

@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e import vendors
-from tests.e2e.journeys import CONTACT, EVENT, GRANTED, MAP, VIDEO, answer, cookies, question, visit
+from tests.e2e.journeys import CONTACT, EVENT, GRANTED, LATE, MAP, VIDEO, answer, cookies, question, visit
 from tests.e2e.sites import Site
 from tests.e2e.thirdparty import Elsewhere
 
 
 def test_accept_all_loads_no_page(site: Site, page: Page, context: BrowserContext, elsewhere: Elsewhere) -> None:
-    """"Accept all" opens the page's frames in place; scripts that need the whole page start on the next one."""
+    """ "Accept all" opens the page's frames in place; scripts that need the whole page start on the next one."""
     visit(page, site.url + EVENT)
     page.evaluate("window.stayed = true")
     loads = site.statuses(EVENT)
@@ -20,7 +20,7 @@ def test_accept_all_loads_no_page(site: Site, page: Page, context: BrowserContex
     for title in (VIDEO, MAP):
         page.locator(f"iframe[title='{title}']").scroll_into_view_if_needed()
     elsewhere.wait_for({vendors.YOUTUBE, vendors.MAP})
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(LATE)
     assert elsewhere.hosts == {vendors.YOUTUBE, vendors.MAP}
     assert page.evaluate("window.stayed && performance.getEntriesByType('navigation').length === 1")
     assert site.statuses(EVENT) == loads

@@ -7,7 +7,6 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e import vendors
 from tests.e2e.journeys import (
-    ARCHIVE,
     CONTACT,
     HOME,
     PAGES,
@@ -39,7 +38,7 @@ def test_undecided_visitor_is_told_to_nobody(
 @with_and_without_js
 def test_form_sets_only_its_session(site: Site, page: Page, context: BrowserContext, elsewhere: Elsewhere) -> None:
     """The one cookie before an answer is the session of a page with a form, and it is declared as necessary."""
-    visit(page, site.url + CONTACT)
+    visit_all(page, site, (CONTACT,))
     assert cookies(context) == {"session"}
     assert_nobody_was_told(elsewhere)
 
@@ -65,8 +64,7 @@ def test_tracker_gets_through_with_the_gate_off(
     ungated: Site, page: Page, context: BrowserContext, elsewhere: Elsewhere, expected: set[str], left: set[str]
 ) -> None:
     """Control: with the gate off, the tracker that nobody tagged is asked and, where scripts run, stores its cookie."""
-    visit(page, ungated.url + ARCHIVE)
-    elsewhere.wait_for(expected)
+    visit_all(page, ungated, _WITHOUT_FORM)
     assert elsewhere.hosts == expected
     assert elsewhere.connections > 0
     assert cookies(context) == left

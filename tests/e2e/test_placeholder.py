@@ -8,7 +8,17 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.e2e import vendors
-from tests.e2e.journeys import EVENT, MAP, VIDEO, answer, assert_nobody_was_told, cookies, visit, with_and_without_js
+from tests.e2e.journeys import (
+    EVENT,
+    LATE,
+    MAP,
+    VIDEO,
+    answer,
+    assert_nobody_was_told,
+    cookies,
+    visit,
+    with_and_without_js,
+)
 from tests.e2e.sites import Site
 from tests.e2e.thirdparty import Elsewhere
 
@@ -42,7 +52,7 @@ def test_says_what_playing_does(site: Site, page: Page, elsewhere: Elsewhere) ->
 
 
 def test_play_once_opens_in_place(site: Site, page: Page, context: BrowserContext, elsewhere: Elsewhere) -> None:
-    """"Play once" opens this one frame where it stands, at its size, with the focus in it, and stores nothing."""
+    """ "Play once" opens this one frame where it stands, at its size, with the focus in it, and stores nothing."""
     visit(page, site.url + EVENT)
     page.evaluate("window.stayed = true")
     before = size(slot(page, VIDEO))
@@ -50,9 +60,11 @@ def test_play_once_opens_in_place(site: Site, page: Page, context: BrowserContex
     frame = page.locator(f"iframe[title='{VIDEO}']")
     expect(frame).to_be_visible()
     elsewhere.wait_for({vendors.YOUTUBE})
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(LATE)
     assert elsewhere.hosts == {vendors.YOUTUBE}
-    expect(frame.content_frame.locator("iframe").content_frame.get_by_text(f"Here is {vendors.YOUTUBE}")).to_be_visible()
+    expect(
+        frame.content_frame.locator("iframe").content_frame.get_by_text(f"Here is {vendors.YOUTUBE}")
+    ).to_be_visible()
     assert focused_title(page) == VIDEO
     assert size(frame) == pytest.approx(before, abs=2)
     assert page.evaluate("window.stayed")
@@ -69,7 +81,7 @@ def test_play_once_opens_a_page(site: Site, page: Page, context: BrowserContext,
     slot(page, VIDEO).get_by_role("button", name="Play once").click()
     expect(page.get_by_role("heading", name=VIDEO)).to_be_visible()
     elsewhere.wait_for({vendors.YOUTUBE})
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(LATE)
     assert elsewhere.hosts == {vendors.YOUTUBE}
     assert cookies(context) == set()
     page.get_by_role("link", name="Back to the page").click()
@@ -79,7 +91,7 @@ def test_play_once_opens_a_page(site: Site, page: Page, context: BrowserContext,
 
 @with_and_without_js
 def test_always_stays(site: Site, page: Page, context: BrowserContext, elsewhere: Elsewhere) -> None:
-    """"Always show YouTube" opens the video on the page now and later, and no other service."""
+    """ "Always show YouTube" opens the video on the page now and later, and no other service."""
     visit(page, site.url + EVENT)
     slot(page, VIDEO).get_by_role("button", name="Always show YouTube").click()
     frame = page.locator(f"iframe[title='{VIDEO}']")
@@ -87,7 +99,7 @@ def test_always_stays(site: Site, page: Page, context: BrowserContext, elsewhere
     for _ in range(2):
         frame.scroll_into_view_if_needed()
         elsewhere.wait_for({vendors.YOUTUBE})
-        page.wait_for_timeout(300)
+        page.wait_for_timeout(LATE)
         assert elsewhere.hosts == {vendors.YOUTUBE}
         elsewhere.reset()
         page.reload(wait_until="load")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e import sites, vendors
-from tests.e2e.journeys import answer, cookies, question, visit
+from tests.e2e.journeys import answer, cookies, question, take_back, visit
 from tests.e2e.sites import Clock, Site
 from tests.e2e.small_site import STRICT, small_site
 from tests.e2e.thirdparty import Elsewhere
@@ -62,8 +62,7 @@ def test_cookie_is_bound_to_the_host_over_https(browser: Browser, https_site: Si
     assert cookie["domain"] == "127.0.0.1"
     visit(page, https_site.url + "/news")
     expect(question(page)).to_have_count(0)
-    page.get_by_role("button", name="take back").click()
-    expect(page.get_by_role("button", name="take back")).to_have_count(0)
+    take_back(page)
     assert "__Host-consent" in cookies(context)
     context.close()
 
@@ -85,9 +84,7 @@ def test_question_works_under_a_strict_policy(
     page.get_by_role("checkbox", name="Count visits").check()
     page.get_by_role("button", name="Save my choice").click()
     expect(page).to_have_url(strict_site.url + "/film")
-    page.wait_for_load_state("networkidle")
-    page.get_by_role("button", name="take back").click()
-    page.wait_for_load_state("networkidle")
+    take_back(page)
     assert page.evaluate("window.violations") == []
     assert complaints == []
 

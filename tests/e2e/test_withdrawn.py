@@ -16,6 +16,7 @@ from tests.e2e.journeys import (
     log_in,
     question,
     switch_night_mode_on,
+    take_back,
     visit,
     visit_all,
     with_and_without_js,
@@ -53,7 +54,7 @@ def assert_all_is_off(page: Page, site: Site, elsewhere: Elsewhere) -> None:
 def test_footer_takes_back_in_one_click(site: Site, page: Page, elsewhere: Elsewhere, js: bool) -> None:
     """One click on "take back" in the footer ends everything that was allowed and deletes what it stored."""
     allow_everything_as_a_member(page, site, elsewhere, js=js)
-    page.get_by_role("button", name="take back").click()
+    take_back(page)
     expect(page.get_by_role("button", name="Play once")).to_be_visible()
     expect(page).to_have_url(site.url + EVENT)
     assert_all_is_off(page, site, elsewhere)
@@ -97,8 +98,7 @@ def test_other_tab_stops_too(site: Site, page: Page, context: BrowserContext, el
     other = context.new_page()
     visit(other, site.url + "/privacy")
     with page.expect_navigation(url=site.url + EVENT, wait_until="networkidle"):
-        other.get_by_role("button", name="take back").first.click()
-    other.wait_for_load_state("networkidle")
+        take_back(other)
     assert not page.evaluate("window.matomoRan")
     assert not other.evaluate("window.matomoRan")
     for name in ("Play once", "Show once"):

@@ -134,9 +134,11 @@ def test_a_frame_that_could_never_load_is_a_mistake(site: Site) -> None:
 
     with site.app.test_request_context(), pytest.raises(PolicyError, match=r"services\.youtube\.hosts\.frame-src"):
         render_template_string('{{ consent_embed("youtube", "https://www.youtube.com/embed/x", title="t") }}')
-    with site.app.test_request_context(), pytest.raises(PolicyError, match="services.tube"):
+    with site.app.test_request_context(), pytest.raises(PolicyError, match=r"services\.matomo\.hosts\.script-src"):
+        render_template_string('{{ consent_script("matomo", src="//elsewhere.example/x.js") }}')
+    with site.app.test_request_context(), pytest.raises(PolicyError, match=r"services\.tube"):
         render_template_string('{{ consent_embed("tube", "https://www.youtube.com/embed/x", title="t") }}')
-    with site.app.test_request_context(), pytest.raises(PolicyError, match="purposes.stats"):
+    with site.app.test_request_context(), pytest.raises(PolicyError, match=r"purposes\.stats"):
         render_template_string('{% consent "stats" %}{% endconsent %}')
 
 
@@ -165,6 +167,17 @@ def test_the_beacon_counts_only_with_consent_and_never_tells(site: Site) -> None
     with site.state.store._engine().connect() as connection:
         rows = connection.exec_driver_sql("select day, dimension, value, count from consent_audience").all()
     assert rows == [("2026-03-03", "page", "/news/1", 1)]
+
+
+def test_a_beacon_of_one_service_follows_that_service(site: Site) -> None:
+    """A visitor who allowed just the counter is counted."""
+    from flask import render_template_string
+
+    site.app.add_url_rule("/own", view_func=lambda: render_template_string('{{ consent_beacon("matomo") }}'))
+    assert "<img" not in site.get("/own").text
+    site.post(answer="custom", services=["matomo"], notice=site.token("/consent/preferences"))
+    assert "<img" in site.get("/own").text
+    assert "/consent/beacon/" not in site.get("/").text
 
 
 def _frame_url(site: Site) -> str:

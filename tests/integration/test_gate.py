@@ -252,6 +252,18 @@ def test_off_means_off(build: Callable[..., Site]) -> None:
     assert "UNCOUNTED" in site.get().text
 
 
+@pytest.mark.parametrize("mode", ["report", "off"])
+def test_a_page_that_asked_is_private_in_every_mode(build: Callable[..., Site], mode: str) -> None:
+    """Templates follow the answer in every mode, and so no cache may share what they made; the rest keeps its caching."""
+    site = build(CONSENT_MODE=mode)
+    assert site.get().headers["Cache-Control"] == "private, no-cache"
+    assert "Cookie" in site.get().headers["Vary"]
+    plain = site.get("/cookies", Sec_Fetch_Dest="document")
+    assert "Cache-Control" not in plain.headers
+    tag = site.get("/etag").headers["ETag"]
+    assert site.get("/etag", If_None_Match=tag, Sec_Fetch_Dest="document").status_code == 304
+
+
 def test_no_page_touches_a_database(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """With and without a decision, pages, files and errors are served without opening the store."""
     site.accept()

@@ -35,7 +35,7 @@ def test_words_and_iso_are_read(text: str, months: int, seconds: int) -> None:
 )
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     """Anything else is an error, not a guess."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         Lifetime.parse(text)
 
 

@@ -123,6 +123,15 @@ def test_a_changed_service_is_not_granted_and_a_removed_one_is_forgotten() -> No
     assert elsewhere.read(value).answers == decision().answers
 
 
+def test_a_purpose_asked_anew_stops_its_services() -> None:
+    """A higher version of a purpose voids the answer to it and what was granted under it."""
+    anew = Receipts(changed("[purposes.social]", "[purposes.social]\nversion = 2"), ["key"]).read(
+        RECEIPTS.write(decision())
+    )
+    assert anew.services == {"colours", "matomo", "pixel"}
+    assert set(anew.answers) == {"preferences", "statistics", "marketing"}
+
+
 @pytest.mark.parametrize(("services", "limit"), [(16, 200), (60, 400)])
 def test_a_receipt_is_small(services: int, limit: int) -> None:
     """With five purposes and sixteen granted services the cookie, name included, is under 200 bytes."""

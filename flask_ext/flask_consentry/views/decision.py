@@ -105,7 +105,8 @@ def _notice(state: State, visit: Visit, said: Submitted) -> Notice | None:
 def _ask_again(state: State, visit: Visit, said: Submitted) -> BaseResponse:
     """A grant on words that were not, or not these, on the page: show the question again, answers kept."""
     if wants_json() or said.method in _FRAMES:
-        raise Refused(HTTPStatus.CONFLICT, "the notice token is missing or stale; show the question again")
+        back = safe_next(said.next, default="/")
+        raise Refused(HTTPStatus.CONFLICT, "the notice token is missing or stale; show the question again", back=back)
     known = frozenset(state.policy.purposes)
     page = render.preferences(
         state,
@@ -114,7 +115,7 @@ def _ask_again(state: State, visit: Visit, said: Submitted) -> BaseResponse:
         ticked_services=said.services & frozenset(state.policy.services),
         ask_again=said.duration is Duration.SESSION,
         next=safe_next(said.next, default="/"),
-        error=render.words(state.policy).error_409_detail,
+        error=render.words(state.policy).asked_again,
     )
     return make_response(page, HTTPStatus.CONFLICT)
 

@@ -89,11 +89,12 @@ def beacon(token: str) -> Response:
     """Count a page, if it may be counted; the answer never tells."""
     state = current_state()
     try:
-        purpose, _, page = state.beacons.page(token).partition(" ")
+        said = state.beacons.read(token)
         machine = device(request.user_agent.string).kind == "machine"
         looked_at = request.method == "GET" and not request.headers.get("Sec-Purpose", "").startswith("prefetch")
-        if looked_at and not machine and consent.allows(purpose):
-            state.counters.add("page", page, now=current_visit().now)
+        granted = consent.allows(service=said.service) if said.service else consent.allows(said.purpose)
+        if looked_at and not machine and granted:
+            state.counters.add("page", said.page, now=current_visit().now)
     except TokenError:
         pass
     except ConsentError as error:

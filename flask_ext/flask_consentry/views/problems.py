@@ -22,12 +22,14 @@ class Refused(Exception):  # noqa: N818  # what happened to the request, not a f
 
     :param status: 400, 403, 404, 409, 413, 415 or 503.
     :param detail: For the developer who reads the answer; never repeats what was sent.
+    :param back: Where a person may go on, a path on the site.
     """
 
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
+    def __init__(self, status: HTTPStatus, detail: str, *, back: str = "/") -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.back = back
 
 
 def answer(state: State, refused: Refused) -> Response:
@@ -41,7 +43,7 @@ def answer(state: State, refused: Refused) -> Response:
         }
         response = Response(json.dumps(body), refused.status, content_type="application/problem+json")
     else:
-        response = make_response(render.problem(state, refused.status), refused.status)
+        response = make_response(render.problem(state, refused.status, back=refused.back), refused.status)
     return never_stored(response)
 
 

@@ -32,10 +32,20 @@ function start({ rules = "", services, purposes, duration, state: stateUrl = "" 
   let keys: Grants;
   const told = new Set<string>();
 
+  /** What a service that is not granted (any more) has stored goes; the server sees to the cookies. */
+  function clean(area: Storage): void {
+    for (const key of Object.keys(area)) if (judge(key, keys) === "drop") area.removeItem(key);
+  }
+
   function grant(given: Answer["rules"]): void {
     const common = { services: new Set(now.services), session: now.duration === "session" };
     cookies = { ...common, rules: given ? table(given.cookies) : cookies.rules };
     keys = { ...common, rules: given ? table(given.storage) : keys.rules };
+    try {
+      if (keys.rules.size) [localStorage, sessionStorage].forEach(clean);
+    } catch {
+      // Storage is blocked: there is nothing to clean.
+    }
   }
 
   function refuse(verdict: Verdict, name: string): boolean {

@@ -1,0 +1,74 @@
+"""What marshmallow says of a policy file, as problems that a developer can act on: key, mistake, remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import Problem
+from .schema import (
+    ControllerSchema,
+    CookieSchema,
+    DecisionSchema,
+    PolicySchema,
+    ProviderSchema,
+    PurposeSchema,
+    ServiceSchema,
+    TextSchema,
+)
+
+#: Every key that may stand at some level of the file, for "did you mean".
+_KEYS = sorted(
+    {
+        key
+        for schema in (
+            PolicySchema,
+            ControllerSchema,
+            DecisionSchema,
+            PurposeSchema,
+            TextSchema,
+            ServiceSchema,
+            ProviderSchema,
+            CookieSchema,
+        )
+        for key in schema().fields
+    }
+)
+
+
+def read(messages: Any, path: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Nested *messages* found at *path* as problems with dotted keys."""
+    if isinstance(messages, Mapping):
+        for key, below in messages.items():
+            # Dict fields nest their messages under "key" and "value", which are no keys of the file.
+            synthetic = key in ("key", "value") and isinstance(below, list | dict) and set(messages) <= {"key", "value"}
+            yield from read(below, path if synthetic else (*path, str(key)))
+        return
+    for message in messages:
+        yield _problem(".".join(path), str(message))
+
+
+def _problem(key: str, message: str) -> Problem:
+    if message == "Unknown field.":
+        return _unknown(key)
+    if message == "Missing data for required field.":
+        return Problem(key, "missing", "Add it; docs/policy.md shows how")
+    if message.startswith("Must be one of"):
+        words = message.replace("Must be one of:", "Use one of:").rstrip(".")
+        return Problem(key, "not one of the words known here", words)
+    if message.startswith("Not a valid"):
+        return Problem(key, message[0].lower() + message[1:].rstrip("."), "Write a value of that type")
+    problem, _, remedy = message.partition("; ")
+    if remedy:
+        return Problem(key, problem, remedy[0].upper() + remedy[1:].rstrip("."))
+    return Problem(key, "wrong value", message.rstrip("."))
+
+
+def _unknown(key: str) -> Problem:
+    name = key.rsplit(".", 1)[-1]
+    if name in _KEYS:
+        return Problem(key, "not a key of this table", "Move it to its own; docs/policy.md shows where")
+    close = difflib.get_close_matches(name, _KEYS, n=1)
+    remedy = f'Did you mean "{close[0]}"?' if close else "Remove it; docs/policy.md lists the keys"
+    return Problem(key, "unknown key", remedy)

@@ -1,0 +1,106 @@
+"""What stops an application from starting, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from consent import ConfigError, PolicyError
+from flask_consentry import Consentry
+
+from .conftest import Site
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"CONSENT_MOD": "off"}, "CONSENT_MOD: unknown setting. Did you mean CONSENT_MODE?"),
+        ({"CONSENT_MODE": "of"}, "CONSENT_MODE: not a mode: 'of'. Use one of: enforce, report, off"),
+        ({"CONSENT_URL_PREFIX": "consent/"}, "CONSENT_URL_PREFIX: wrong value"),
+        ({"CONSENT_COOKIE_NAME": "__Host-consent"}, "CONSENT_COOKIE_NAME: wrong value"),
+        ({"CONSENT_COOKIE_DOMAIN": "https://example.com"}, "CONSENT_COOKIE_DOMAIN: wrong value"),
+        ({"CONSENT_SECRET_KEYS": "one"}, "CONSENT_SECRET_KEYS: not a list of keys"),
+        ({"CONSENT_RECORD_DEVICE": "yes"}, "CONSENT_RECORD_DEVICE: neither True nor False"),
+        ({"CONSENT_GEOIP_DATABASE": "missing.mmdb"}, "CONSENT_GEOIP_DATABASE: there is no file"),
+        ({"CONSENT_POLICY": 3}, "CONSENT_POLICY: not a path"),
+        (
+            {"SECRET_KEY": None},
+            "SECRET_KEY: there is no key to sign answers with. Set SECRET_KEY before Consentry(app)",
+        ),
+        ({"CONSENT_STORE_URL": "sqlite://"}, "only a SQLite file can hold records"),
+        ({"CONSENT_STORE_URL": "postgresql+psycopg://db/x"}, "only a SQLite file can hold records"),
+        ({"CONSENT_STORE_URL": "no url"}, "not a database URL"),
+        ({"CONSENT_STORE_URL": 7}, "CONSENT_STORE_URL: not a database URL"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start(build: Callable[..., Site], config: dict[str, object], said: str) -> None:
+    """Key and remedy are named."""
+    with pytest.raises(ConfigError) as caught:
+        build(**config)
+    assert said in str(caught.value)
+
+
+def test_all_wrong_settings_are_named_at_once(build: Callable[..., Site]) -> None:
+    """One start, every mistake."""
+    with pytest.raises(ConfigError) as caught:
+        build(CONSENT_MODE="of", CONSENT_URL_PREFIX="x", CONSENT_MOD=1)
+    assert str(caught.value).count("\n  - ") == 3
+
+
+def test_a_password_in_a_store_url_is_not_repeated(build: Callable[..., Site]) -> None:
+    """Errors end up in logs."""
+    with pytest.raises(ConfigError) as caught:
+        build(CONSENT_STORE_URL="postgresql://user:canary@db/x")
+    assert "canary" not in str(caught.value)
+
+
+def test_a_wrong_policy_stops_the_start(build: Callable[..., Site]) -> None:
+    """The file is named with every mistake."""
+    with pytest.raises(PolicyError, match=r"consent\.toml has 2 mistakes"):
+        build('site = "x"\nfoo = 1\nbar = 2')
+
+
+def test_a_missing_policy_stops_the_start(tmp_path: Path) -> None:
+    """The path and the setting are named."""
+    app = Flask("nowhere", root_path=str(tmp_path))
+    app.config["SECRET_KEY"] = "x"
+    with pytest.raises(PolicyError, match=r"consent\.toml.*\n.*does not exist.*CONSENT_POLICY"):
+        Consentry(app)
+
+
+def test_a_database_of_countries_must_be_one(build: Callable[..., Site], tmp_path: Path) -> None:
+    """Any other file is refused at the start."""
+    wrong = tmp_path / "wrong.mmdb"
+    wrong.write_bytes(b"x" * 1000)
+    with pytest.raises(ConfigError, match="CONSENT_GEOIP_DATABASE"):
+        build(CONSENT_GEOIP_DATABASE=str(wrong))
+
+
+def test_keys_rotate_with_flasks_own_setting(build: Callable[..., Site]) -> None:
+    """``SECRET_KEY_FALLBACKS`` keeps earlier answers valid; without it they are void."""
+    old, rotated, new = (
+        build(SECRET_KEY="old"),
+        build(SECRET_KEY="new", SECRET_KEY_FALLBACKS=["old"]),
+        build(SECRET_KEY="new"),
+    )
+    old.accept()
+    assert old.receipt
+    for site, known in ((rotated, True), (new, False)):
+        site.client.set_cookie("consent", old.receipt)
+        assert ("TUBE" in site.get().text) is known
+    rotated.accept()
+    assert rotated.receipt
+    new.client.set_cookie("consent", rotated.receipt)
+    assert "TUBE" in new.get().text
+
+
+def test_starting_touches_no_disk(build: Callable[..., Site]) -> None:
+    """The store is opened by the first answer, after any fork."""
+    site = build()
+    site.get()
+    assert not site.state.store.path.exists()
+    site.post(answer="reject_all")
+    assert site.state.store.path.exists()
