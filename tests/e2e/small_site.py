@@ -61,10 +61,10 @@ _PAGE = """<!doctype html>
 {{ consent_banner() }}
 <main>
 <h1>{{ title }}</h1>
-{{ body() }}
+BODY
 <p><a href="/">Start</a> <a href="/film">Film</a></p>
 </main>
-{% if footer %}{{ consent_preferences_link() }}{% endif %}
+{{ consent_preferences_link() }}
 </body>
 </html>"""
 
@@ -86,7 +86,7 @@ _VERSIONED = """<!doctype html>
 _FILM = '{{ consent_embed("youtube", "https://www.youtube-nocookie.com/embed/film", title="A film") }}'
 
 
-def small_site(folder: Path, clock: Clock, *, csp: str | None = None, mode: str = "enforce") -> Flask:
+def small_site(folder: Path, clock: Clock, *, csp: str | None = None) -> Flask:
     """Build the site, its policy and store in *folder*; *csp* is its own policy, on every response."""
     policy = folder / "consent.toml"
     policy.write_text(_POLICY)
@@ -94,7 +94,6 @@ def small_site(folder: Path, clock: Clock, *, csp: str | None = None, mode: str 
     app.config["SECRET_KEY"] = "e2e"
     app.config["CONSENT_POLICY"] = str(policy)
     app.config["CONSENT_STORE_URL"] = f"sqlite:///{folder / 'consent.sqlite3'}"
-    app.config["CONSENT_MODE"] = mode
 
     @app.get("/")
     def start() -> str:
@@ -109,7 +108,8 @@ def small_site(folder: Path, clock: Clock, *, csp: str | None = None, mode: str 
         response = make_response(render_template_string(_VERSIONED))
         response.headers["Cache-Control"] = "max-age=0, must-revalidate"
         response.set_etag("version-1")
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     @app.after_request
     def own_policy(response: Response) -> Response:
@@ -122,4 +122,4 @@ def small_site(folder: Path, clock: Clock, *, csp: str | None = None, mode: str 
 
 
 def _page(title: str, body: str = "") -> str:
-    return render_template_string(_PAGE.replace("{{ body() }}", body), title=title, footer=True)
+    return render_template_string(_PAGE.replace("BODY", body), title=title)

@@ -53,7 +53,7 @@ def test_site_stays_navigable(site: Site, blocking: BrowserContext, elsewhere: E
 
 @with_and_without_js
 def test_refusal_closes_the_question(site: Site, blocking: BrowserContext) -> None:
-    """ "Reject all" closes the question on the page on which it was pressed."""
+    """Pressing "Reject all" closes the question on the page on which it was pressed."""
     page = blocking.new_page()
     visit(page, site.url + HOME)
     reject_all(page)
@@ -77,7 +77,7 @@ def test_question_stays_folded_on_the_next_click(site: Site, blocking: BrowserCo
 
 @with_and_without_js
 def test_grant_that_cannot_be_kept_opens_nothing(site: Site, blocking: BrowserContext, elsewhere: Elsewhere) -> None:
-    """ "Accept all" without cookies breaks no page; as no answer can be kept, the next pages stay locked."""
+    """Accepting all without cookies breaks no page; as no answer can be kept, the next pages stay locked."""
     page = blocking.new_page()
     visit(page, site.url + EVENT)
     question(page).get_by_role("button", name="Accept all", exact=True).click()
@@ -90,7 +90,7 @@ def test_grant_that_cannot_be_kept_opens_nothing(site: Site, blocking: BrowserCo
 
 @with_and_without_js
 def test_play_once_needs_no_cookie(site: Site, blocking: BrowserContext, elsewhere: Elsewhere) -> None:
-    """ "Play once" stores nothing, so it works without cookies."""
+    """Playing once stores nothing, so it works without cookies."""
     page = blocking.new_page()
     visit(page, site.url + EVENT)
     page.get_by_role("button", name="Play once").click()

@@ -12,7 +12,7 @@ from tests.e2e.thirdparty import Elsewhere
 
 
 def test_accept_all_loads_no_page(site: Site, page: Page, context: BrowserContext, elsewhere: Elsewhere) -> None:
-    """ "Accept all" opens the page's frames in place; scripts that need the whole page start on the next one."""
+    """Accepting all opens the page's frames in place; scripts that need the whole page start on the next one."""
     visit(page, site.url + EVENT)
     page.evaluate("window.stayed = true")
     loads = site.statuses(EVENT)

@@ -52,7 +52,7 @@ def test_says_what_playing_does(site: Site, page: Page, elsewhere: Elsewhere) ->
 
 
 def test_play_once_opens_in_place(site: Site, page: Page, context: BrowserContext, elsewhere: Elsewhere) -> None:
-    """ "Play once" opens this one frame where it stands, at its size, with the focus in it, and stores nothing."""
+    """Pressing "Play once" opens this one frame where it stands, at its size, with the focus in it, and stores nothing."""
     visit(page, site.url + EVENT)
     page.evaluate("window.stayed = true")
     before = size(slot(page, VIDEO))
@@ -91,7 +91,7 @@ def test_play_once_opens_a_page(site: Site, page: Page, context: BrowserContext,
 
 @with_and_without_js
 def test_always_stays(site: Site, page: Page, context: BrowserContext, elsewhere: Elsewhere) -> None:
-    """ "Always show YouTube" opens the video on the page now and later, and no other service."""
+    """Pressing "Always show YouTube" opens the video on the page now and later, and no other service."""
     visit(page, site.url + EVENT)
     slot(page, VIDEO).get_by_role("button", name="Always show YouTube").click()
     frame = page.locator(f"iframe[title='{VIDEO}']")

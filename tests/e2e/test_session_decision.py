@@ -6,6 +6,7 @@ The browser is really restarted, on a profile that it keeps on disk.
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -84,9 +85,9 @@ def test_persistent_answer_survives_restart(site: Site, restart: Restart, elsewh
 
 
 @pytest.fixture
-def restores(tmp_path_factory: pytest.TempPathFactory, tmp_path: object) -> None:
+def restores(tmp_path: Path) -> None:
     """A browser that continues where it left off."""
-    chromium.write_preferences(tmp_path / "profile", chromium.RESTORES)  # type: ignore[operator]
+    chromium.write_preferences(tmp_path / "profile", chromium.RESTORES)
 
 
 @with_and_without_js

@@ -53,6 +53,7 @@ def _is_complaint(text: str) -> bool:
 def test_cookie_is_bound_to_the_host_over_https(browser: Browser, https_site: Site, js: bool) -> None:
     """Over HTTPS the answer is a ``__Host-`` cookie: Secure, HttpOnly, Lax, for the whole host and no other."""
     context = browser.new_context(ignore_https_errors=True, java_script_enabled=js, locale="en-IE")
+    context.set_default_timeout(10_000)
     page = context.new_page()
     visit(page, https_site.url + "/news")
     answer(page, "Accept all")

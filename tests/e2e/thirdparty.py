@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any
+from typing import Any, Self
 
 from tests.e2e.vendors import answer
 
@@ -59,7 +59,7 @@ class Elsewhere(ThreadingMixIn, TCPServer):
         self.port: int = self.server_address[1]
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
-    def __enter__(self) -> Elsewhere:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

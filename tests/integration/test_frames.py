@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import unescape
+from typing import Any
 
 import pytest
 from flask import Flask, Response
@@ -16,7 +17,7 @@ from consent.ledger import Event
 from .conftest import Site
 
 
-def placeholder(site: Site) -> dict[str, str]:
+def placeholder(site: Site) -> dict[str, Any]:
     """The hidden fields and the frame URL of the placeholder on the page."""
     page = site.get().text
     part = page[page.index('data-consentry="placeholder"') :]
@@ -183,7 +184,7 @@ def test_a_beacon_of_one_service_follows_that_service(site: Site) -> None:
 def _frame_url(site: Site) -> str:
     """A wrapper's URL, from a placeholder shown to somebody undecided."""
     fresh = Site(site.app, site.clock)
-    return placeholder(fresh)["frame"]
+    return str(placeholder(fresh)["frame"])
 
 
 def _json(response: TestResponse) -> dict[str, object]:

@@ -17,11 +17,22 @@ SMALL = policy()
 ALL = tuple(SMALL.purposes)
 
 
-def answer(method: Method = Method.CUSTOM, *purposes: str, services: tuple[str, ...] = (), **rest: object) -> Answer:
+def answer(
+    method: Method = Method.CUSTOM,
+    *purposes: str,
+    services: tuple[str, ...] = (),
+    duration: Duration = Duration.PERSISTENT,
+    override_gpc: bool = False,
+) -> Answer:
     """An answer to the whole question."""
     return Answer(
-        **{"method": method, "asked": ALL, "purposes": frozenset(purposes), "services": frozenset(services)} | rest
-    )  # type: ignore[arg-type]
+        method=method,
+        asked=ALL,
+        purposes=frozenset(purposes),
+        services=frozenset(services),
+        duration=duration,
+        override_gpc=override_gpc,
+    )
 
 
 def decided(given: Answer, previous: Decision | None = None, *, small: Policy = SMALL, now: datetime = NOW) -> Decision:
