@@ -73,8 +73,8 @@ class Visitor(Protocol):
         ...
 
     @property
-    def cookie_header(self) -> str:
-        """The ``Cookie`` header, empty if there is none."""
+    def unwelcome(self) -> tuple[str, ...]:
+        """Names of cookies that came and may not stay."""
         ...
 
     #: Whether the page asked what is allowed, so that its text depends on it.
@@ -141,7 +141,7 @@ class HeaderGate:
             return kept + self._watched(special, visitor)
         if special:
             kept += self._guarded(special, visitor)
-        if (document or varies) and visitor.cookie_header:
+        if varies and visitor.unwelcome:
             kept += self._cleaned(visitor)
         if visitor.wraps is not None:
             kept = [(name, value) for name, value in kept if name.lower() not in _FRAMING]
@@ -191,7 +191,7 @@ class HeaderGate:
         """Deletions of what the browser still holds and may not."""
         return [
             ("Set-Cookie", header)
-            for name in self.cookies.unwelcome(visitor.cookie_header, visitor.grants)
+            for name in visitor.unwelcome
             for header in cookies.deletions(name, host=visitor.host, path=visitor.path, secure=visitor.secure)
         ]
 

@@ -35,6 +35,7 @@ def visit() -> Visit:
     if KEY not in environ:
         environ[KEY] = Visit(state(), environ)
     found: Visit = environ[KEY]
+    found.environ = environ  # a middleware may have handed on a copy
     return found
 
 

@@ -75,7 +75,8 @@ class Consentry:
 def _enter() -> None:
     """Before any other code of the application sees the request."""
     environ = request.environ
-    environ[VISIT].enter(environ)
+    if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ:
+        environ[VISIT].enter(environ)
 
 
 def _necessary(app: Flask) -> set[str]:

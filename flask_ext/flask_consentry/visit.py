@@ -14,8 +14,9 @@ from typing import Any
 from consent import Decision, Grants, Signals, allowed, pending, signals
 from consent.gate import caching
 from consent.gate.headers import Mode
+from consent.standing import Standing, receipt_in
 
-from .state import Standing, State
+from .state import State
 
 _LOG = logging.getLogger("consentry")
 
@@ -94,17 +95,7 @@ class Visit:
     @property
     def receipt(self) -> str | None:
         """The receipt cookie as it came; ``None`` if there is none, or more than one."""
-        header: str = self.environ.get("HTTP_COOKIE", "")
-        prefix = self.state.cookie_name(secure=self.secure) + "="
-        at = header.find(prefix)
-        if at < 0:
-            return None
-        if header.find(prefix, at + 1) >= 0 or (at and header[at - 1] not in " ;"):
-            found = [pair.strip() for pair in header.split(";")]
-            found = [pair for pair in found if pair.startswith(prefix)]
-            return found[0].removeprefix(prefix) if len(found) == 1 else None
-        end = header.find(";", at)
-        return header[at + len(prefix) : end if end >= 0 else None].strip()
+        return receipt_in(self.cookie_header, self.state.cookie_names[self.secure])
 
     @property
     def decision(self) -> Decision | None:
@@ -120,8 +111,10 @@ class Visit:
 
     def adopt(self, decision: Decision) -> None:
         """Go on as a visitor who has just decided this: the response to an answer is gated by it."""
+        grants = allowed(self.state.policy, decision, self.signals)
+        unwelcome = tuple(self.state.gate.cookies.unwelcome(self.cookie_header, grants))
         self._decision = decision
-        self._standing = Standing(allowed(self.state.policy, decision, self.signals))
+        self._standing = Standing(grants, None, 0, 0, unwelcome)
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -132,18 +125,22 @@ class Visit:
     def standing(self) -> Standing:
         """The visitor's decision and what it allows, read once."""
         if self._standing is None:
-            gpc = "HTTP_SEC_GPC" in self.environ and self.signals.gpc
-            found = self.state.undecided(gpc)
+            environ, state = self.environ, self.state
+            gpc = "HTTP_SEC_GPC" in environ and self.signals.gpc
+            name = state.cookie_names[environ.get("wsgi.url_scheme") == "https"]
             try:
-                value = self.receipt
-                if value is not None:
-                    read = self.state.standing(value, gpc)
-                    if read.begin <= self.now.timestamp() < read.end:
-                        found = read
+                self._standing = state.standings.read(
+                    environ.get("HTTP_COOKIE"), name, gpc=gpc, now=self.now.timestamp()
+                )
             except Exception as error:  # noqa: BLE001  # a failure of ours opens nothing and breaks no page
                 _LOG.error("a visitor counts as undecided because of a failure: %s", type(error).__name__)
-            self._standing = found
+                self._standing = state.standings.read(None, name, gpc=gpc, now=0)
         return self._standing
+
+    @property
+    def unwelcome(self) -> tuple[str, ...]:
+        """Names of cookies that the browser sent and may not keep."""
+        return self.standing.unwelcome
 
     @property
     def _is_navigation(self) -> bool:

@@ -1,0 +1,102 @@
+"""From a request's cookies to what its visitor may have: the receipt in force, the grants, and what must be deleted.
+
+Pure but for memory: the same header gives the same answer, so that a visitor's second page costs one look-up. Anything
+odd makes the visitor undecided.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from .decision import window
+from .errors import ReceiptError
+from .gate.cookies import CookieRules
+from .grants import Grants, allowed
+from .policy import Policy
+from .receipt import Receipt, Receipts
+from .signals import Signals
+
+#: Whole ``Cookie`` headers remembered; a header is at most some kilobytes.
+_HEADERS = 4096
+#: Receipts remembered after checking, for visitors whose other cookies change.
+_RECEIPTS = 16_384
+#: Different choices remembered: many visitors make few.
+_CHOICES = 1024
+
+_FOREVER = (float("-inf"), float("inf"))
+
+
+class Standing(NamedTuple):
+    """What a visitor may have from *begin* until *end* (exclusive), in seconds since 1970.
+
+    :param receipt: The receipt that says so; ``None`` for the undecided.
+    :param unwelcome: Names of cookies that the browser sent and may not keep.
+    """
+
+    grants: Grants
+    receipt: Receipt | None
+    begin: float
+    end: float
+    unwelcome: tuple[str, ...] = ()
+
+
+class Standings:
+    """Reads the visitors of one site.
+
+    :param rules: The cookies that the site declares.
+    """
+
+    def __init__(self, policy: Policy, receipts: Receipts, rules: CookieRules) -> None:
+        self._policy = policy
+        self._receipts = receipts
+        self._rules = rules
+        self._undecided = {gpc: Standing(allowed(policy, None, Signals(gpc)), None, *_FOREVER) for gpc in (False, True)}
+        self._choices: dict[tuple[bytes, bool], Grants] = {}
+        self._by_receipt = lru_cache(maxsize=_RECEIPTS)(self._check)
+        self._by_header = lru_cache(maxsize=_HEADERS)(self._read)
+
+    def read(self, header: str | None, cookie: str, *, gpc: bool, now: float) -> Standing:
+        """What the visitor with this ``Cookie`` *header* may have.
+
+        :param cookie: Name of the receipt cookie.
+        :param gpc: Whether the browser sends Global Privacy Control.
+        :param now: Seconds since 1970.
+        """
+        if not header:
+            return self._undecided[gpc]
+        found = self._by_header(header, cookie, gpc)
+        return found if found.begin <= now < found.end else self._cleaned(header, self._undecided[gpc])
+
+    def _read(self, header: str, cookie: str, gpc: bool) -> Standing:
+        value = receipt_in(header, cookie)
+        return self._cleaned(header, self._by_receipt(value, gpc) if value else self._undecided[gpc])
+
+    def _check(self, value: str, gpc: bool) -> Standing:
+        try:
+            receipt = self._receipts.open(value)
+            grants = self._choices.get((receipt.choice, gpc))
+            if grants is None:
+                grants = allowed(self._policy, self._receipts.decision(receipt), Signals(gpc))
+                if len(self._choices) < _CHOICES:
+                    self._choices[receipt.choice, gpc] = grants
+        except ReceiptError:
+            return self._undecided[gpc]
+        return Standing(grants, receipt, *window(receipt.begin, receipt.end, session=receipt.session))
+
+    def _cleaned(self, header: str, standing: Standing) -> Standing:
+        unwelcome = self._rules.unwelcome(header, standing.grants)
+        return standing._replace(unwelcome=tuple(unwelcome)) if unwelcome else standing
+
+
+def receipt_in(header: str, cookie: str) -> str | None:
+    """The value of *cookie* in a ``Cookie`` header; ``None`` if it is not there, or there twice."""
+    prefix = cookie + "="
+    at = header.find(prefix)
+    if at < 0:
+        return None
+    if header.find(prefix, at + 1) >= 0 or (at and header[at - 1] not in " ;"):
+        found = [pair for pair in map(str.strip, header.split(";")) if pair.startswith(prefix)]
+        return found[0].removeprefix(prefix) if len(found) == 1 else None
+    end = header.find(";", at)
+    return header[at + len(prefix) : end if end >= 0 else None].strip()
