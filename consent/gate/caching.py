@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import re
 
-#: What a page that depends on consent says to every cache.
+#: What a page that depends on consent says to every cache while nothing is granted.
 PRIVATE = "private, no-cache"
+#: What a page says that shows something granted. Chromium's back/forward cache revives a page without asking anybody,
+#: scripts and frames included; one that must not be stored it drops as soon as a cookie changes.
+UNSTORED = "private, no-store"
 
 #: Headers by which a site may have told some cache to keep the page all the same.
 CACHE_HINTS = frozenset({"expires", "last-modified", "surrogate-control", "cdn-cache-control", "x-accel-expires"})
@@ -21,9 +24,9 @@ _MARK = ";consentry="
 _TAG = re.compile(r'\s*((?:W/)?"([^"]*)")\s*(?:,|\Z)')
 
 
-def control(value: str | None) -> str:
-    """``Cache-Control`` for a page that depends on consent, given what the site set."""
-    return "no-store" if value and "no-store" in value.lower() else PRIVATE
+def control(value: str | None, *, granted: bool) -> str:
+    """``Cache-Control`` for a page that depends on consent, given what the site set and whether anything is granted."""
+    return UNSTORED if granted or (value and "no-store" in value.lower()) else PRIVATE
 
 
 def vary(value: str | None, names: tuple[str, ...]) -> str:

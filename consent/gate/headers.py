@@ -115,7 +115,10 @@ class HeaderGate:
         self._reported: set[str] = set()
         sold = any(s.sells_or_shares for s in policy.services.values()) or "marketing" in policy.purposes
         self._varies = ("Cookie", "Sec-GPC") if sold else ("Cookie",)
-        self._private: Headers = [("Cache-Control", caching.PRIVATE), ("Vary", ", ".join(self._varies))]
+        vary = ("Vary", ", ".join(self._varies))
+        self._usual: dict[bool, Headers] = {
+            granted: [("Cache-Control", caching.control(None, granted=granted)), vary] for granted in (False, True)
+        }
         self._enforces = mode is Mode.ENFORCE
 
     @property
@@ -160,10 +163,11 @@ class HeaderGate:
         return document or ("script" in kind and visitor.grants.services != self._base)
 
     def _cached(self, special: Special, visitor: Visitor) -> Headers:
+        granted = visitor.grants.services != self._base
         if not special:
-            return self._private
+            return self._usual[granted]
         made = [
-            ("Cache-Control", caching.control(special.text("cache-control"))),
+            ("Cache-Control", caching.control(special.text("cache-control"), granted=granted)),
             ("Vary", caching.vary(special.text("vary"), self._varies)),
         ]
         return made + [("ETag", caching.mark(tag, visitor.grants.variant)) for _, tag in special.get("etag", ())]

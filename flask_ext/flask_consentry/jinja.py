@@ -120,10 +120,12 @@ def embed(
     """
     _check_covered(service, "frame-src", src)
     shown = render.Frame(service=service, src=src, title=title, width=width, height=height, link=link, plays=plays)
+    place = render.place()
     if consent.allows(service=service):
-        return render.frame(shown)
-    token = embeds.close(state(), embeds.Embed(service=service, src=src, title=title, back=render.here()))
-    return render.stand_in(state(), visit(), shown, token=token)
+        return render.frame(shown, place=place)
+    back = f"{render.here()}#{place}"
+    token = embeds.close(state(), embeds.Embed(service=service, src=src, title=title, back=back))
+    return render.stand_in(state(), visit(), shown, token=token, place=place)
 
 
 def beacon(service: str | None = None, *, purpose: str = "statistics") -> Markup:

@@ -21,6 +21,9 @@ from consent.wording import Wording, wording
 from .state import State
 from .visit import Visit
 
+#: Fragment of a page whose question has just been answered: its stylesheet hides the question.
+ANSWERED = "cs-answered"
+
 
 def language(policy: Policy) -> str:
     """The policy's language that the visitor's browser likes best, else its first."""
@@ -110,18 +113,23 @@ class Frame:
     plays: bool
 
 
-def frame(shown: Frame) -> Markup:
+def place() -> str:
+    """Id of the next frame on this page: the same whether it is open or not, so that one can come back to it."""
+    g.consentry_frames = g.get("consentry_frames", 0) + 1
+    return f"cs-frame-{g.consentry_frames}"
+
+
+def frame(shown: Frame, *, place: str) -> Markup:
     """A granted frame, at the size that its placeholder has."""
-    return _fragment("frame", frame_url=shown.src, title=shown.title, width=shown.width, height=shown.height)
+    return _fragment("frame", frame_url=shown.src, title=shown.title, width=shown.width, height=shown.height, id=place)
 
 
-def stand_in(state: State, visit: Visit, shown: Frame, *, token: str) -> Markup:
+def stand_in(state: State, visit: Visit, shown: Frame, *, token: str, place: str) -> Markup:
     """The placeholder of a frame; *token* is its signed description."""
     notice = placeholder(state.policy, language(state.policy), shown.service)
-    g.consentry_frames = getattr(g, "consentry_frames", 0) + 1
     return _fragment(
         "placeholder",
-        **_form(state, visit, notice, "placeholder"),
+        **_form(state, visit, notice, "placeholder") | {"next": f"{here()}#{place}"},
         service=notice.purposes[0].services[0],
         title=shown.title,
         width=shown.width,
@@ -130,7 +138,7 @@ def stand_in(state: State, visit: Visit, shown: Frame, *, token: str) -> Markup:
         link_host=urlsplit(shown.link).hostname if shown.link else None,
         plays=shown.plays,
         embed=token,
-        id=f"cs-frame-{g.consentry_frames}",
+        id=place,
         frame_url=url_for("consentry.embed", service=shown.service, token=token),
     )
 

@@ -128,7 +128,7 @@ def test_a_form_works_without_javascript(site: Site) -> None:
         answer="custom", purposes=["statistics"], services=["youtube"], notice=site.token(), next="/news/1?a=b"
     )
     assert response.status_code == 303
-    assert response.location == "/news/1?a=b"
+    assert response.location == "/news/1?a=b#cs-answered"
     page = site.get().text
     assert "COUNTED" in page
     assert "TUBE" in page
@@ -142,6 +142,12 @@ def test_choose_without_javascript_is_a_page(site: Site) -> None:
     assert query == {"next": ["/news/1"], "ask_again": ["yes"]}
     assert 'name="ask_again" value="yes" checked' in site.get(response.location).text
     assert site.records == []
+
+
+def test_a_visitor_with_cookies_comes_back_without_a_mark(site: Site) -> None:
+    """Only who sends no cookie at all may block them, and gets a page with its question folded away."""
+    site.get("/login")
+    assert site.form(answer="reject_all", next="/news/1").location == "/news/1"
 
 
 def test_withdrawing_is_one_click_and_keeps_the_login(site: Site) -> None:
@@ -347,7 +353,7 @@ def test_a_refusal_never_fails(site: Site, answer: str, token: str) -> None:
 def test_a_way_back_off_the_site_is_refused(site: Site, target: str) -> None:
     """The answer counts; the visitor stays on the site."""
     response = site.form(answer="reject_all", next=target)
-    assert (response.status_code, response.location) == (303, "/")
+    assert (response.status_code, response.location) == (303, "/#cs-answered")
     assert "evil" not in site.client.get("/consent/preferences", query_string={"next": target}).text
 
 

@@ -74,7 +74,7 @@ def test_a_wrapper_replaces_the_sites_framing_rules_on_itself_alone(build: Calla
     ]
     assert "X-Frame-Options" not in wrapper.headers
     assert "<script" not in wrapper.text
-    assert wrapper.headers["Cache-Control"] == "no-store"
+    assert "no-store" in wrapper.headers["Cache-Control"]
     assert site.get().headers["X-Frame-Options"] == "DENY"
 
 
@@ -103,7 +103,7 @@ def test_always_is_an_exception_for_one_service(site: Site) -> None:
     """The frame opens, the cookie holds this service, and the question stays open."""
     fields = placeholder(site)
     response = site.form(answer="always", **{k: v for k, v in fields.items() if k != "frame"})
-    assert (response.status_code, response.location) == (303, "/")
+    assert (response.status_code, response.location) == (303, "/#cs-frame-1")
     page = site.get().text
     assert "TUBE" in page
     assert '<iframe class="cs-frame" src="https://www.youtube-nocookie.com/embed/x"' in page
@@ -162,7 +162,7 @@ def test_the_beacon_counts_only_with_consent_and_never_tells(site: Site) -> None
     assert {a.status_code for a in answers} == {200}
     assert {a.data for a in answers[:4]} == {answers[0].data}
     assert len(answers[0].data) == 43
-    assert {a.headers["Cache-Control"] for a in answers} == {"no-store"}
+    assert all("no-store" in a.headers["Cache-Control"] for a in answers)
     assert not any("Set-Cookie" in a.headers for a in answers)
     site.state.counters.flush()
     with site.state.store._engine().connect() as connection:

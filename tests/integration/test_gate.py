@@ -114,7 +114,8 @@ def test_a_page_is_private_and_what_is_the_same_for_all_is_not(site: Site) -> No
         assert site.get(path).headers["Cache-Control"] == "public, max-age=600"
         assert "Vary" not in site.get(path).headers
     site.accept()
-    assert site.get("/file.js").headers["Cache-Control"] == "private, no-cache"
+    assert site.get().headers["Cache-Control"] == "private, no-store"
+    assert site.get("/file.js").headers["Cache-Control"] == "private, no-store"
     assert "stats.example.net" in site.get("/file.js").headers["Content-Security-Policy"]
     assert site.get("/file.png").headers["Content-Security-Policy"] == LOCKED
 
@@ -130,7 +131,7 @@ def test_grant_withdraw_revalidate(site: Site) -> None:
     assert granted != locked
     again = site.get("/etag", If_None_Match=granted)
     assert (again.status_code, again.headers["ETag"]) == (304, granted)
-    assert again.headers["Cache-Control"] == "private, no-cache"
+    assert again.headers["Cache-Control"] == "private, no-store"
     site.form(answer="withdraw")
     after = site.get("/etag", If_None_Match=granted)
     assert (after.status_code, after.text) == (200, "locked")

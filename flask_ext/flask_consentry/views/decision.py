@@ -138,10 +138,17 @@ def _answered(
         )
     else:
         alone = frame if said.method is Method.ONCE else None
-        response = redirect(alone or safe_next(said.next, default="/"), HTTPStatus.SEE_OTHER)
+        response = redirect(alone or _way_back(visit, said), HTTPStatus.SEE_OTHER)
     if decision is not None:
         _set_receipt(response, state, visit, decision)
     return response
+
+
+def _way_back(visit: Visit, said: Submitted) -> str:
+    """Where the visitor came from. Who sends no cookie at all may block them: the page then hides its question."""
+    back = safe_next(said.next, default="/")
+    may_block = not visit.cookie_header and said.method not in _FRAMES
+    return f"{back.partition('#')[0]}#{render.ANSWERED}" if may_block else back
 
 
 def _frame(state: State, visit: Visit, said: Submitted) -> str | None:

@@ -45,6 +45,15 @@ function rest(): void {
   place.focus({ preventScroll: true });
 }
 
+/** Whether cookies are blocked. Chromium says "enabled" where its user blocked them, but then denies storage, too. */
+function blocked(): boolean {
+  try {
+    return !navigator.cookieEnabled || !window.localStorage;
+  } catch {
+    return true;
+  }
+}
+
 /** Brings the page in line with an answer, given in this tab or in another. */
 function settle({ ask, purposes, services }: ConsentryState): void {
   const section = find("banner");
@@ -58,7 +67,7 @@ function settle({ ask, purposes, services }: ConsentryState): void {
     for (const item of all("[data-when]")) item.hidden = item.dataset.when !== "granted";
   }
   // With cookies blocked the frame's own request would carry no answer, and be refused.
-  if (!navigator.cookieEnabled) return;
+  if (blocked()) return;
   for (const slot of all("[data-consentry=placeholder]")) {
     const { service = "", frame } = slot.dataset;
     if (frame && services.includes(service)) open(slot, frame, false);
@@ -149,7 +158,7 @@ function start(): void {
   // Cookies are blocked, so every page asks anew: within a visit the question shrinks to one line.
   const section = find("banner");
   const unfold = find("unfold");
-  if (section && unfold && !navigator.cookieEnabled && document.referrer.startsWith(`${location.origin}/`)) {
+  if (section && unfold && blocked() && document.referrer.startsWith(`${location.origin}/`)) {
     section.classList.add("cs-folded");
     unfold.hidden = false;
     unfold.addEventListener("click", () => {
