@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import pytest
@@ -94,6 +95,11 @@ def switch_night_mode_on(page: Page, site: Site) -> None:
     page.goto(site.url + "/settings")
     page.get_by_role("button", name="Switch it on").click()
     expect(page.get_by_role("button", name="Switch it off")).to_be_visible()
+
+
+def back_at(site: Site, path: str) -> re.Pattern[str]:
+    """The page that an answer leads back to; a fragment may tell it that it was answered without a cookie."""
+    return re.compile(re.escape(site.url + path) + r"(#cs-answered)?$")
 
 
 def take_back(page: Page) -> None:
