@@ -17,10 +17,9 @@ from .policy import Policy
 from .receipt import Receipt, Receipts
 from .signals import Signals
 
-#: Whole ``Cookie`` headers remembered; a header is at most some kilobytes.
-_HEADERS = 4096
-#: Receipts remembered after checking, for visitors whose other cookies change.
-_RECEIPTS = 16_384
+#: ``Cookie`` headers remembered, a few hundred bytes each; longer ones are read every time.
+_HEADERS = 16_384
+_LONGEST = 4096
 #: Different choices remembered: many visitors make few.
 _CHOICES = 1024
 
@@ -53,8 +52,7 @@ class Standings:
         self._rules = rules
         self._undecided = {gpc: Standing(allowed(policy, None, Signals(gpc)), None, *_FOREVER) for gpc in (False, True)}
         self._choices: dict[tuple[bytes, bool], Grants] = {}
-        self._by_receipt = lru_cache(maxsize=_RECEIPTS)(self._check)
-        self._by_header = lru_cache(maxsize=_HEADERS)(self._read)
+        self._remembered = lru_cache(maxsize=_HEADERS)(self._read)
 
     def read(self, header: str | None, cookie: str, *, gpc: bool, now: float) -> Standing:
         """What the visitor with this ``Cookie`` *header* may have.
@@ -65,12 +63,12 @@ class Standings:
         """
         if not header:
             return self._undecided[gpc]
-        found = self._by_header(header, cookie, gpc)
+        found = (self._remembered if len(header) <= _LONGEST else self._read)(header, cookie, gpc)
         return found if found.begin <= now < found.end else self._cleaned(header, self._undecided[gpc])
 
     def _read(self, header: str, cookie: str, gpc: bool) -> Standing:
         value = receipt_in(header, cookie)
-        return self._cleaned(header, self._by_receipt(value, gpc) if value else self._undecided[gpc])
+        return self._cleaned(header, self._check(value, gpc) if value else self._undecided[gpc])
 
     def _check(self, value: str, gpc: bool) -> Standing:
         try:

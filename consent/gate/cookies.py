@@ -54,6 +54,7 @@ class CookieRules:
         # The longest prefix that fits is the one that was meant.
         self._prefixes = sorted((c for c in declared if c.name.endswith("*")), key=lambda c: -len(c.name))
         self.find = lru_cache(maxsize=1024)(self._find)
+        self._owner = lru_cache(maxsize=1024)(self._find_owner)
 
     def _find(self, name: str) -> Cookie | None:
         """The declaration that covers *name*, if any."""
@@ -95,11 +96,15 @@ class CookieRules:
         found = []
         for pair in cookie_header.split(";"):
             name = pair.partition("=")[0].strip()
-            if name not in self._necessary:
-                declared = self.find(name)
-                if declared is not None and declared.service not in grants.services:
-                    found.append(name)
+            owner = self._owner(name)
+            if owner is not None and owner not in grants.services:
+                found.append(name)
         return found
+
+    def _find_owner(self, name: str) -> str | None:
+        """The service that declares *name*; ``None`` for what nobody does, or what the framework needs."""
+        declared = None if name in self._necessary else self.find(name)
+        return declared.service if declared else None
 
     def for_browser(self) -> Mapping[str, Mapping[str, str]]:
         """The same rules for the guard in the page: name or prefix to service id, empty for necessary ones."""
