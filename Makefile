@@ -40,7 +40,7 @@ banner: $(BANNER)/node_modules/.package-lock.json ## build the browser side into
 	cd $(BANNER) && npm run build
 
 docs: env ## run the code in the README and docs, and look for what they leave out
-	$(PY) -m pytest tests/unit/test_docs.py
+	$(PY) -m pytest tests/unit/test_docs.py tests/integration/test_docs.py
 
 fmt: env ## format the Python code and mend what ruff can mend
 	$(PY) -m ruff check --fix $(CODE)

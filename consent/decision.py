@@ -228,5 +228,6 @@ def _is_open(policy: Policy, decision: Decision, purpose: str) -> bool:
 
 
 def _known(noun: str, named: Iterable[str], declared: Iterable[str]) -> None:
-    for name in sorted(set(named) - set(declared)):
-        raise AnswerError(f"unknown {noun}: {name!r}")
+    known = list(declared)
+    if not set(named) <= set(known):
+        raise AnswerError(f"unknown {noun}; declared are: {', '.join(known)}")

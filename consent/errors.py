@@ -89,7 +89,7 @@ class ReceiptError(TokenError):
 
 
 class AnswerError(ConsentError):
-    """A visitor's answer names a purpose or a service that the policy does not declare."""
+    """A visitor's answer cannot be read, or names what the policy does not declare. Never repeats what was sent."""
 
 
 class StoreError(ConsentError):

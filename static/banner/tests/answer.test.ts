@@ -1,7 +1,11 @@
+import { webcrypto } from "node:crypto";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { body, freshKey, send } from "../src/answer";
 import { exceeds } from "../src/state";
+
+// Node 18 has no global one.
+(globalThis as { crypto?: unknown }).crypto ??= webcrypto;
 
 const fields: [string, string][] = [
   ["notice", "signed"], ["key", "k"], ["next", "/news"], ["surface", "banner"],
