@@ -90,7 +90,7 @@ def needs_consent(state: State, visit: Visit, purpose: str) -> str:
     notice = question(state.policy, language(state.policy), [purpose])
     told = next(one for one in (*notice.purposes, *notice.exempt) if one.id == purpose)
     context = _form(state, visit, notice, "preferences")
-    return render_template("consentry/needs_consent.html", **context, purpose=told, keep=(), keep_services=())
+    return render_template("consentry/needs_consent.html", **context, purpose=told)
 
 
 def link(state: State, visit: Visit) -> Markup:
