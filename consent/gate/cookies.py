@@ -10,16 +10,20 @@ Source: RFC 6265bis §5.6 (parsing Set-Cookie: the last of two like attributes c
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from urllib.parse import quote
 
 from ..grants import Grants
 from ..policy import NECESSARY, Cookie, Kind, Policy
 
 _LIFETIME = ("max-age", "expires")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HOST_NAME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")
 
 
 class Fate(enum.Enum):
@@ -97,7 +101,7 @@ class CookieRules:
         for pair in cookie_header.split(";"):
             name = pair.partition("=")[0].strip()
             owner = self._owner(name)
-            if owner is not None and owner not in grants.services:
+            if owner is not None and owner not in grants.services and _NAME.fullmatch(name):
                 found.append(name)
         return found
 
@@ -123,13 +127,12 @@ def deletions(name: str, *, host: str, path: str, secure: bool) -> list[str]:
     :param host: The request's host, with or without a port.
     :param path: The URL path that was asked for; each folder above it is tried.
     """
-    bare = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    labels = bare.split(".")
-    numeric = labels[-1].isdigit() or ":" in bare
-    domains = (
-        [""] if numeric else ["", *(".".join(labels[i:]) for i in range(max(1, len(labels) - 1)) if len(labels) > 1)]
-    )
-    parts = [part for part in path.split("/") if part]
+    bare = host.rsplit(":", 1)[0].lower()
+    labels = bare.split(".") if _HOST_NAME.fullmatch(bare) else []
+    above = range(len(labels) - 1) if len(labels) > 1 and not labels[-1].isdigit() else ()
+    domains = ["", *(".".join(labels[at:]) for at in above)]
+    # The path was decoded on its way here; a browser compares it as it stood in the URL.
+    parts = [quote(part, safe="!$&'()*+,:=@~", encoding="latin-1") for part in path.split("/") if part]
     paths = ["/"] + ["/" + "/".join(parts[:depth]) for depth in range(1, min(len(parts), 4) + 1)]
     end = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT" + ("; Secure" if secure else "")
     if name.startswith("__Host-"):

@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import g, render_template, request, url_for
 from markupsafe import Markup
@@ -46,8 +46,10 @@ def _content_hash(name: str) -> str:
 
 
 def here() -> str:
-    """The path and query of the current request, to come back to."""
-    return request.full_path.rstrip("?") if request.query_string else request.root_path + request.path
+    """The path and query of the current request as they stood in its URL, to come back to."""
+    path = quote(request.root_path + request.path, safe="/!$&'()*+,:;=@~")
+    query = request.query_string.decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def head(state: State, visit: Visit, *, nonce: str | None = None) -> Markup:

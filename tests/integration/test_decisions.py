@@ -144,6 +144,15 @@ def test_choose_without_javascript_is_a_page(site: Site) -> None:
     assert site.records == []
 
 
+def test_a_way_back_may_hold_any_letters(site: Site) -> None:
+    """A page with letters beyond ASCII in its path is come back to."""
+    site.get("/login")
+    page = site.get("/news/caf%C3%A9 noir?q=%C3%A9").text
+    back = page.split('name="next" value="')[1].split('"')[0]
+    assert back == "/news/caf%C3%A9%20noir?q=%C3%A9"
+    assert site.form(answer="reject_all", next=back).location == back
+
+
 def test_a_visitor_with_cookies_comes_back_without_a_mark(site: Site) -> None:
     """Only who sends no cookie at all may block them, and gets a page with its question folded away."""
     site.get("/login")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -130,6 +131,28 @@ def test_a_deletion_reaches_every_variant() -> None:
     assert any("Domain=example.co.uk" in header and "Path=/news/a;" in header for header in sent)
     assert len(deletions("x", host="127.0.0.1:5000", path="/", secure=False)) == 1
     assert len(deletions("__Host-x", host="www.example.com", path="/a/b", secure=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("x", "/a\r\nSet-Cookie: b=c/d;e"),
+        ("evil.example; Secure\r\n", "/"),
+        ("[::1]:5000", "/"),
+        ("", ""),
+        ("a..b", "//"),
+        ("\xe9", "/\xe9"),
+    ],
+)
+def test_a_deletion_holds_nothing_that_a_request_could_smuggle_in(host: str, path: str) -> None:
+    """Host and path come from outside: no line break and no attribute of theirs reaches the header."""
+    for header in deletions("x", host=host, path=path, secure=False):
+        assert re.fullmatch(r"x=; Path=/[!-:<-~]*; (Domain=[a-z0-9.-]+; )?Max-Age=0; Expires=[\w ,:]+GMT", header)
+
+
+def test_a_name_that_is_none_is_left_alone() -> None:
+    """What no Set-Cookie header could name cannot be deleted, and is not echoed."""
+    assert RULES.unwelcome("_pk_id\x01=a; _pk_id =b; _pk_id\xe9=c", grants()) == ["_pk_id"]
 
 
 def test_the_browser_gets_the_same_rules() -> None:
