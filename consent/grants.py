@@ -8,7 +8,7 @@ Sources: ePrivacy Directive Art. 5(3) (strictly necessary needs no consent); Cal
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .decision import Decision, Duration
@@ -58,13 +58,11 @@ def allowed(policy: Policy, decision: Decision | None, signals: Signals) -> Gran
     return Grants(frozenset(purposes), frozenset(services), session_only, variant)
 
 
-def conflicts(policy: Policy, decision: Decision, signals: Signals) -> bool:
-    """Whether *decision* grants something that *signals* ask the site not to do."""
+def conflicts(policy: Policy, answers: Mapping[str, bool], services: Iterable[str], signals: Signals) -> bool:
+    """Whether yes to these *answers* and *services* is something that *signals* ask the site not to do."""
     if not signals.gpc:
         return False
-    return bool(decision.answers.get(_MARKETING)) or any(
-        _is_opted_out(policy, service) for service in decision.services
-    )
+    return bool(answers.get(_MARKETING)) or any(_is_opted_out(policy, service) for service in services)
 
 
 def _bits(declared: Iterable[str], allowed: set[str]) -> int:

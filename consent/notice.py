@@ -1,8 +1,9 @@
 """What a visitor is told before an answer, as one value with a hash: the words that a record can prove.
 
-A notice is either the *question* (the first layer with its second) about some purposes, or the *placeholder* of one
-service. It holds everything that bears on the answer and nothing that differs between visitors, so that one hash stands
-for what all of them saw. The extension renders it; the ledger keeps text and HTML once per hash.
+A notice is the *question* (the first layer with its second) about some purposes, the *permission* that a page needs for
+one purpose, or the *placeholder* of one service. It holds everything that bears on the answer and nothing that differs
+between visitors, so that one hash stands for what all of them saw. The extension renders it; the ledger keeps text and
+HTML once per hash.
 
 Sources: GDPR Art. 7(1) with EDPB Guidelines 05/2020 §§104-108 (show what information was given), Art. 13(1).
 """
@@ -48,6 +49,18 @@ QUESTION_KEYS = (
     "gpc_allow",
     "withdraw_note",
 )
+#: Messages of the page that asks for one purpose that bear on the answer.
+PERMISSION_KEYS = (
+    "needs_title",
+    "needs_detail",
+    "needs_allow",
+    "stands_for",
+    "ask_again",
+    "back",
+    "gpc_honoured",
+    "gpc_detail",
+    "gpc_allow",
+)
 #: Messages of a placeholder that bear on the answer.
 PLACEHOLDER_KEYS = (
     "play_sentence",
@@ -86,7 +99,7 @@ class PurposeNotice:
 class Notice:
     """The words of one question or placeholder in one language.
 
-    :param kind: ``question``, or ``placeholder:`` and a service id.
+    :param kind: ``question``, ``permission:`` and a purpose id, or ``placeholder:`` and a service id.
     :param purposes: What is asked; for a placeholder, the one purpose with the one service.
     :param exempt: What is on unless the visitor objects.
     :param partial: Whether only what is new is asked, of a visitor who answered before.
@@ -140,6 +153,13 @@ def question(policy: Policy, language: str, asked: Iterable[str]) -> Notice:
         lifetime=words.duration(policy.lifetime),
         sentences=_sentences(words, QUESTION_KEYS),
     )
+
+
+def permission(policy: Policy, language: str, purpose: str) -> Notice:
+    """What stands in front of a page that needs one *purpose*."""
+    asked = question(policy, language, [purpose])
+    sentences = _sentences(wording(language), PERMISSION_KEYS)
+    return replace(asked, kind=f"permission:{purpose}", sentences=sentences)
 
 
 def placeholder(policy: Policy, language: str, service: str) -> Notice:
@@ -230,11 +250,13 @@ def recognise(policy: Policy, shown: Shown) -> Notice:
     """
     if shown.language not in policy.languages:
         raise TokenError("a notice in a language that is no longer offered")
-    kind, _, service = shown.kind.partition(":")
+    kind, _, about = shown.kind.partition(":")
     if kind == "question" and set(shown.asked) <= set(policy.purposes):
         notice = question(policy, shown.language, shown.asked)
-    elif kind == "placeholder" and service in policy.services:
-        notice = placeholder(policy, shown.language, service)
+    elif kind == "permission" and about in policy.purposes:
+        notice = permission(policy, shown.language, about)
+    elif kind == "placeholder" and about in policy.services:
+        notice = placeholder(policy, shown.language, about)
     else:
         raise TokenError("a notice about what is no longer declared")
     if notice.digest[:_PREFIX] != shown.digest_prefix:

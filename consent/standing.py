@@ -17,9 +17,9 @@ from .policy import Policy
 from .receipt import Receipt, Receipts
 from .signals import Signals
 
-#: ``Cookie`` headers remembered, a few hundred bytes each; longer ones are read every time.
+#: ``Cookie`` headers remembered, of at most a kilobyte; longer ones are read every time.
 _HEADERS = 16_384
-_LONGEST = 4096
+_LONGEST = 1024
 #: Different choices remembered: many visitors make few.
 _CHOICES = 1024
 

@@ -75,7 +75,7 @@ def read(body: Mapping[str, Any]) -> Submitted:
         data = _SCHEMA.load(body)
     except ValidationError as error:
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
-        if data.get("answer") not in _REFUSALS:
+        if not _refuses(data, body):
             raise AnswerError(_summary(error.messages)) from None
         data = {key: value for key, value in data.items() if key in _SCHEMA.fields}
     return Submitted(
@@ -85,6 +85,13 @@ def read(body: Mapping[str, Any]) -> Submitted:
         duration=Duration.SESSION if data.get("ask_again") else Duration.PERSISTENT,
         **{name: data[name] for name in _AS_IS if name in data},
     )
+
+
+def _refuses(data: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether an answer that is not well-formed says no all the same."""
+    if data.get("answer") is Method.CUSTOM:
+        return not body.get("purposes") and not body.get("services")
+    return data.get("answer") in _REFUSALS
 
 
 _AS_IS = ("service", "notice", "key", "next", "surface", "embed", "override_gpc")

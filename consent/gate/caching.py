@@ -20,8 +20,11 @@ UNSTORED = "private, no-store"
 #: Headers by which a site may have told some cache to keep the page all the same.
 CACHE_HINTS = frozenset({"expires", "last-modified", "surrogate-control", "cdn-cache-control", "x-accel-expires"})
 
-_MARK = ";consentry="
-_TAG = re.compile(r'\s*((?:W/)?"([^"]*)")\s*(?:,|\Z)')
+#: What stands in an entity tag before its variant.
+MARK = ";consentry="
+_TAG = re.compile(r'(W/)?"([^"]*)"')
+#: A longer list of tags is not read; nothing is then confirmed as fresh.
+_LONGEST = 4096
 
 
 def control(value: str | None, *, granted: bool) -> str:
@@ -40,22 +43,20 @@ def vary(value: str | None, names: tuple[str, ...]) -> str:
 
 def mark(etag: str, variant: str) -> str:
     """An ``ETag`` that belongs to *variant* alone; what is not an entity tag stays as it is."""
-    return f'{etag[:-1]}{_MARK}{variant}"' if etag.endswith('"') and len(etag) > 1 else etag
+    return f'{etag[:-1]}{MARK}{variant}"' if etag.endswith('"') and len(etag) > 1 else etag
 
 
 def unmark(if_none_match: str, variant: str) -> tuple[str | None, bool]:
-    """``If-None-Match`` as the site's own code should see it, and whether it held a tag of the present *variant*.
+    """``If-None-Match`` and its like as the site should see it, and whether it named the present *variant*.
 
     Tags of other variants are taken out, so that the site answers with a fresh page. ``None``: nothing is left of it.
     """
     kept, matched = [], False
-    for tag, opaque in _TAG.findall(if_none_match):
-        bare, marked, of = opaque.partition(_MARK)
-        if not marked:
-            kept.append(tag)
-        elif of == variant:
-            matched = True
-            kept.append(("W/" if tag.startswith("W/") else "") + f'"{bare}"')
     if if_none_match.strip() == "*":
         return "*", False
+    for weak, opaque in _TAG.findall(if_none_match[:_LONGEST]):
+        bare, marked, of = opaque.partition(MARK)
+        if not marked or of == variant:
+            matched = matched or bool(marked)
+            kept.append(f'{weak}"{bare}"')
     return ", ".join(kept) or None, matched

@@ -1,8 +1,8 @@
 """Which cookies may be set, for how long, and which must go.
 
 A name is *necessary* (the site's own session, or declared so), *declared* for a service, or undeclared. Undeclared
-names and those of services not granted do not pass; deletions always do. What passes lasts no longer than declared, and
-ends with the browser session where the visitor asked for that.
+names and those of services not granted do not pass; deletions always do, made unmistakable. What passes lasts no longer
+than declared, and ends with the browser session where the visitor asked for that.
 
 Source: RFC 6265bis §5.6 (parsing Set-Cookie: the last of two like attributes counts; Max-Age beats Expires).
 """
@@ -10,6 +10,7 @@ Source: RFC 6265bis §5.6 (parsing Set-Cookie: the last of two like attributes c
 from __future__ import annotations
 
 import enum
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,8 +23,15 @@ from ..grants import Grants
 from ..policy import NECESSARY, Cookie, Kind, Policy
 
 _LIFETIME = ("max-age", "expires")
+#: The only white space that browsers strip (RFC 6265bis §5.6).
+_BLANKS = " \t"
+_SECONDS = re.compile(r"-?[0-9]{1,15}")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOST_NAME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")
+
+
+#: No service can have this id.
+_NOBODYS = "-"
 
 
 class Fate(enum.Enum):
@@ -48,12 +56,14 @@ class CookieRules:
     """The declared cookies of a policy, looked up by name.
 
     :param necessary: Names that need no declaration: the framework's session cookie and the like.
+    :param own: Names of the receipt cookie, which only the server writes.
     """
 
-    def __init__(self, policy: Policy, necessary: Iterable[str] = ()) -> None:
+    def __init__(self, policy: Policy, necessary: Iterable[str] = (), *, own: Iterable[str] = ()) -> None:
         declared = [cookie for cookie in policy.cookies if cookie.kind is Kind.COOKIE]
         self._policy = policy
-        self._necessary = frozenset(necessary)
+        self._own = frozenset(own)
+        self._necessary = frozenset(necessary) | self._own
         self._exact = {cookie.name: cookie for cookie in declared if not cookie.name.endswith("*")}
         # The longest prefix that fits is the one that was meant.
         self._prefixes = sorted((c for c in declared if c.name.endswith("*")), key=lambda c: -len(c.name))
@@ -69,37 +79,37 @@ class CookieRules:
     def judge(self, header: str, grants: Grants, *, now: datetime) -> Verdict:
         """What becomes of a ``Set-Cookie`` *header* under *grants*."""
         pair, *attributes = header.split(";")
-        name = pair.split("=", 1)[0].strip() if "=" in pair else ""
+        name = pair.split("=", 1)[0].strip(_BLANKS) if "=" in pair else ""
         if name in self._necessary:
             return Verdict(Fate.PASSED, name, header)
-        ends = _ends(attributes, now)
-        if ends is not None and ends <= now.timestamp():
-            return Verdict(Fate.PASSED, name, header)
+        lifetime = _lifetime(attributes, now)
+        if lifetime is not None and lifetime <= 0:
+            # However a browser reads the rest, the last Max-Age counts.
+            return Verdict(Fate.PASSED, name, f"{header}; Max-Age=0")
         declared = self.find(name)
         if declared is None:
             return Verdict(Fate.UNDECLARED, name, None)
         if declared.service not in grants.services:
             return Verdict(Fate.NOT_GRANTED, name, None)
-        needed = self._policy.services[declared.service].purpose == NECESSARY
-        if ends is None or not self._is_too_long(declared, ends, now, grants.session_only and not needed):
+        kept = [part for part in attributes if part.split("=", 1)[0].strip(_BLANKS).lower() not in _LIFETIME]
+        if len(kept) == len(attributes):
             return Verdict(Fate.PASSED, name, header)
-        kept = [part for part in attributes if part.split("=", 1)[0].strip().lower() not in _LIFETIME]
-        if declared.lifetime and not (grants.session_only and not needed):
-            kept.append(f" Max-Age={declared.lifetime.total_seconds}")
-        return Verdict(Fate.SHORTENED, name, ";".join([pair, *kept]))
-
-    @staticmethod
-    def _is_too_long(declared: Cookie, ends: float, now: datetime, session_only: bool) -> bool:
-        if session_only or declared.lifetime is None:
-            return True
-        # A minute of grace: Expires has whole seconds and was worked out a moment ago.
-        return ends > now.timestamp() + declared.lifetime.total_seconds + 60
+        # The lifetime is always written anew, so that a browser and this code cannot read it differently.
+        needed = self._policy.services[declared.service].purpose == NECESSARY
+        longest = declared.lifetime.total_seconds if declared.lifetime else 0
+        if longest and (needed or not grants.session_only):
+            seconds = longest if lifetime is None else min(longest, math.ceil(lifetime))
+            kept.append(f" Max-Age={seconds}")
+            fate = Fate.PASSED if lifetime is not None and lifetime <= longest else Fate.SHORTENED
+        else:
+            fate = Fate.SHORTENED
+        return Verdict(fate, name, ";".join([pair, *kept]))
 
     def unwelcome(self, cookie_header: str, grants: Grants) -> list[str]:
         """Which of the cookies that a browser sent are declared and not granted, and so must be deleted."""
         found = []
         for pair in cookie_header.split(";"):
-            name = pair.partition("=")[0].strip()
+            name = pair.partition("=")[0].strip(_BLANKS)
             owner = self._owner(name)
             if owner is not None and owner not in grants.services and _NAME.fullmatch(name):
                 found.append(name)
@@ -111,9 +121,12 @@ class CookieRules:
         return declared.service if declared else None
 
     def for_browser(self) -> Mapping[str, Mapping[str, str]]:
-        """The same rules for the guard in the page: name or prefix to service id, empty for necessary ones."""
+        """The same rules for the guard in the page: name or prefix to service id, empty for necessary ones.
+
+        The receipt's own names belong to a service that nobody is ever granted: no script has business with them.
+        """
         services = self._policy.services
-        cookies = dict.fromkeys(sorted(self._necessary), "")
+        cookies = dict.fromkeys(sorted(self._necessary), "") | dict.fromkeys(sorted(self._own), _NOBODYS)
         storage: dict[str, str] = {}
         for cookie in self._policy.cookies:
             service = "" if services[cookie.service].purpose == NECESSARY else cookie.service
@@ -133,28 +146,31 @@ def deletions(name: str, *, host: str, path: str, secure: bool) -> list[str]:
     domains = ["", *(".".join(labels[at:]) for at in above)]
     # The path was decoded on its way here; a browser compares it as it stood in the URL.
     parts = [quote(part, safe="!$&'()*+,:=@~", encoding="latin-1") for part in path.split("/") if part]
-    paths = ["/"] + ["/" + "/".join(parts[:depth]) for depth in range(1, min(len(parts), 4) + 1)]
-    end = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT" + ("; Secure" if secure else "")
+    folders = ["/" + "/".join(parts[:depth]) for depth in range(1, min(len(parts), 4) + 1)]
+    paths = ["/", *folders, *(folder + "/" for folder in folders)]
     if name.startswith("__Host-"):
         domains, paths = [""], ["/"]
-    return [
-        f"{name}=; Path={one}; {f'Domain={domain}; ' if domain else ''}{end}" for domain in domains for one in paths
+    end = f"Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT{'; Secure' if secure else ''}"
+    made = [
+        f"{name}=; Path={one}; {f'Domain={domain}; ' if domain else ''}{end}" for one in paths for domain in domains
     ]
+    return [*made[:1], f"{made[0]}; Partitioned", *made[1:]] if secure else made
 
 
-def _ends(attributes: list[str], now: datetime) -> float | None:
-    """When a cookie ends, in seconds since 1970; ``None`` with the browser session."""
+def _lifetime(attributes: list[str], now: datetime) -> float | None:
+    """Seconds that a cookie is to live; ``None`` where that is not said, or not so that all browsers read it alike."""
     expires: float | None = None
     max_age: float | None = None
     for attribute in attributes:
         key, _, value = attribute.partition("=")
-        key, value = key.strip().lower(), value.strip()
-        if key == "max-age" and (value.isascii() and value.removeprefix("-").isdigit()):
-            max_age = now.timestamp() + (int(value[:12]) if int(value[:12]) > 0 else -1)
+        key, value = key.strip(_BLANKS).lower(), value.strip(_BLANKS)
+        if key == "max-age":
+            max_age = float(value) if _SECONDS.fullmatch(value) else math.inf
         elif key == "expires":
             try:
                 moment = parsedate_to_datetime(value)
-                expires = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+                expires = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
             except (ValueError, TypeError, OverflowError, IndexError):
-                expires = now.timestamp() + 10**9  # unreadable here, perhaps not to a browser: judge it as lasting
-    return max_age if max_age is not None else expires
+                expires = math.inf
+    found = max_age if max_age is not None else expires
+    return None if found == math.inf else found

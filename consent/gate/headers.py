@@ -13,6 +13,7 @@ import enum
 import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from itertools import zip_longest
 from typing import Protocol
 
 from ..grants import Grants
@@ -29,7 +30,14 @@ _CSP = "Content-Security-Policy"
 
 #: Headers that the gate may change, beside cookies, ``Link`` and ``Refresh``.
 _CACHING = frozenset({"cache-control", "vary", "etag"}) | caching.CACHE_HINTS
-_GUARDED = frozenset({"set-cookie", "link", "refresh"})
+_LINKS = {
+    "link": links.link,
+    "refresh": links.refresh,
+    "reporting-endpoints": links.reports,
+    "report-to": links.reports,
+    "speculation-rules": links.speculation,
+}
+_GUARDED = frozenset({"set-cookie", *_LINKS})
 _SPECIAL = _CACHING | _GUARDED
 _FRAMING = frozenset({"content-security-policy", "content-security-policy-report-only", "x-frame-options"})
 _DOCUMENTS = ("text/html", "application/xhtml+xml")
@@ -98,17 +106,22 @@ class Special(dict[str, Headers]):
 
 
 _NOTHING = Special()
+#: Most deletions in one response: about 2 kB, half of the smallest usual buffer of a proxy.
+_DELETIONS = 20
 
 
 class HeaderGate:
     """The gate of one application.
 
     :param necessary: Cookie names that need no declaration.
+    :param own: Names of the receipt cookie.
     """
 
-    def __init__(self, policy: Policy, *, mode: Mode = Mode.ENFORCE, necessary: Collection[str] = ()) -> None:
+    def __init__(
+        self, policy: Policy, *, mode: Mode = Mode.ENFORCE, necessary: Collection[str] = (), own: Collection[str] = ()
+    ) -> None:
         self.mode = mode
-        self.cookies = CookieRules(policy, necessary)
+        self.cookies = CookieRules(policy, necessary, own=own)
         self.csp = ContentPolicy(policy)
         self._policy = policy
         self._base = frozenset(policy.services_of[NECESSARY])
@@ -180,7 +193,7 @@ class HeaderGate:
             self._tell(verdict)
             if verdict.header is not None:
                 made.append((name, verdict.header))
-        for which, judge in (("link", links.link), ("refresh", links.refresh)):
+        for which, judge in _LINKS.items():
             for name, value in special.get(which, ()):
                 passed = judge(value, origins=self._origins(visitor.grants.services), host=visitor.host)
                 if passed is not None:
@@ -192,12 +205,18 @@ class HeaderGate:
         return frozenset(origin for service in granted for listed in service.hosts.values() for origin in listed)
 
     def _cleaned(self, visitor: Visitor) -> Headers:
-        """Deletions of what the browser still holds and may not."""
-        return [
-            ("Set-Cookie", header)
-            for name in visitor.unwelcome
-            for header in cookies.deletions(name, host=visitor.host, path=visitor.path, secure=visitor.secure)
+        """Deletions of what the browser still holds and may not, as many as a proxy's header buffer bears.
+
+        The likeliest variants come first. What is left is met again on the next page, in another order.
+        """
+        names = visitor.unwelcome
+        turn = int(visitor.now.timestamp()) % len(names)
+        each = [
+            cookies.deletions(name, host=visitor.host, path=visitor.path, secure=visitor.secure)
+            for name in (names[turn:] + names[:turn])[:_DELETIONS]
         ]
+        made = [header for variant in zip_longest(*each) for header in variant if header is not None]
+        return [("Set-Cookie", header) for header in made[:_DELETIONS]]
 
     def _watched(self, special: Special, visitor: Visitor) -> Headers:
         """Everything as the site set it; in report mode, with the log lines and the policy that only reports."""

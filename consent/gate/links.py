@@ -1,4 +1,4 @@
-"""``Link`` and ``Refresh`` response headers: no fetch, no connection and no jump to where nothing was granted.
+"""``Link``, ``Refresh`` and their like: no fetch, no connection and no jump to where nothing was granted.
 
 A ``Link`` header makes browsers fetch or connect before they have read the page. Only relations that do so are looked
 at; ``canonical``, ``next`` or ``license`` stay.
@@ -32,10 +32,10 @@ _FETCHING = frozenset(
         "compression-dictionary",
     ]
 )
-_PARAMETER = r"""\s*;\s*[^\s=;,"<>]*(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"<>]*))?"""
-_LINK = re.compile(rf"""\s*(<([^<>]*)>((?:{_PARAMETER})*))\s*(?:,|\Z)""")
-_NAMED = re.compile(r""";\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"<>]*)))?""")
-_REFRESH = re.compile(r"""\s*[\d.]*\s*(?:[;,]\s*|\s)\s*(?:url\s*=\s*)?(["']?)(.*?)\1\s*""", re.IGNORECASE | re.DOTALL)
+_REFRESH = re.compile(r"[\d.]*[;,\s]\s*(?:url\s*=)?(.*)", re.IGNORECASE | re.DOTALL)
+_ADDRESS = re.compile(r'[a-z][a-z0-9+.-]*:[^"\s,}]*|//[^"\s,}]*', re.IGNORECASE)
+#: A longer header is not read, and so not sent.
+_LONGEST = 8192
 
 
 def link(value: str, *, origins: Collection[str], host: str) -> str | None:
@@ -44,19 +44,38 @@ def link(value: str, *, origins: Collection[str], host: str) -> str | None:
     :param origins: CSP host-sources of what is granted.
     :param host: The site's own ``Host``.
     """
-    kept, at = [], 0
-    while at < len(value):
-        found = _LINK.match(value, at)
-        if found is None:
+    kept = []
+    for one in _split(value[:_LONGEST], ","):
+        target, closed, parameters = one.strip().partition(">")
+        if len(value) > _LONGEST or not closed or not target.startswith("<") or '"' in target:
             return None
-        if _link_passes(found[2], found[3], origins, host):
-            kept.append(found[1])
-        at = found.end()
+        if _link_passes(target[1:], _split(parameters, ";"), origins, host):
+            kept.append(one.strip())
     return ", ".join(kept) or None
 
 
-def _link_passes(target: str, parameters: str, origins: Collection[str], host: str) -> bool:
-    named = [(m[1].lower(), m[2] if m[2] is not None else m[3] or "") for m in _NAMED.finditer(parameters)]
+def _split(text: str, separator: str) -> list[str]:
+    """*text* at each *separator* that stands in no quotes and no angle brackets, in one pass."""
+    parts, begin, quoted, bracketed, escaped = [], 0, False, False, False
+    for at, char in enumerate(text):
+        if escaped:
+            escaped = False
+        elif quoted:
+            escaped, quoted = char == "\\", char != '"'
+        elif bracketed:
+            bracketed = char != ">"
+        elif char == separator:
+            parts.append(text[begin:at])
+            begin = at + 1
+        else:
+            quoted, bracketed = char == '"', char == "<"
+    return [*parts, text[begin:]]
+
+
+def _link_passes(target: str, parameters: list[str], origins: Collection[str], host: str) -> bool:
+    named = [
+        (name.strip().lower(), text.strip().strip('"')) for name, _, text in (p.partition("=") for p in parameters)
+    ]
     relations = {word.lower() for name, text in named if name == "rel" for word in text.split()}
     if not relations & _FETCHING:
         return True
@@ -69,8 +88,21 @@ def refresh(value: str, *, origins: Collection[str], host: str) -> str | None:
     """A ``Refresh`` header that stays on the site or goes where something was granted; else ``None``."""
     if value.strip().isdigit():
         return value
-    found = _REFRESH.fullmatch(value)
+    found = _REFRESH.fullmatch(value[:_LONGEST].strip())
     if found is None:
         return None
-    target = found[2].strip()
+    target = found[1].strip()
+    if target[:1] in ("'", '"'):  # browsers read up to the next such sign, or to the end
+        target = target[1:].split(target[0], 1)[0]
     return value if leads_home(target, host=host) or is_covered(target, origins) else None
+
+
+def reports(value: str, *, origins: Collection[str], host: str) -> str | None:
+    """A ``Reporting-Endpoints`` or ``Report-To`` header that tells only the site, or whom it may; else ``None``."""
+    told = _ADDRESS.findall(value[:_LONGEST].replace("\\/", "/"))
+    return value if all(leads_home(url, host=host) or is_covered(url, origins) for url in told) else None
+
+
+def speculation(value: str, *, origins: Collection[str], host: str) -> str | None:  # noqa: ARG001  # as its neighbours
+    """``Speculation-Rules`` names a file that may name anybody to fetch from, past every policy: it never passes."""
+    return None

@@ -38,6 +38,8 @@ class Surface(enum.StrEnum):
     BANNER = "banner"
     PREFERENCES = "preferences"
     PLACEHOLDER = "placeholder"
+    #: The page in front of one that needs a purpose.
+    PAGE = "page"
     API = "api"
 
 
@@ -89,14 +91,16 @@ class Record:
     @property
     def decision(self) -> Decision:
         """The decision that this record proves, as a repeated submission has to be answered with."""
+        granted = bool(self.services) or any(self.purposes.values())
+        begin = self.recorded_at if granted else self.recorded_at.replace(minute=0, second=0, microsecond=0)
         return Decision(
             answers=self.purposes,
             services=frozenset(self.services),
             duration=self.duration,
             method=self.method,
-            decided_at=self.recorded_at,
+            decided_at=begin,
             valid_until=self.valid_until,
-            subject=self.subject if self.services or any(self.purposes.values()) else None,
+            subject=self.subject if granted else None,
             gpc_overridden=self.gpc_overridden,
         )
 

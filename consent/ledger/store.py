@@ -32,6 +32,8 @@ from .record import Event, Record, Surface
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+#: A double click, a retry, a reload: later, the same form is a new act.
+_REPEATED_WITHIN = timedelta(minutes=10)
 #: How long a form's own key is remembered; a refusal's time is an hour's beginning.
 _SUBMISSION_MEMORY = timedelta(hours=48)
 
@@ -83,33 +85,32 @@ class Store:
         """The database file."""
         return Path(str(self._url.database))
 
-    def append(self, record: Record, *, submission: Submission, notice: tuple[Notice, str] | None = None) -> Record:
-        """Keep *record*, and the words it refers to as text and HTML, unless the very same submission was kept already.
+    def append(
+        self,
+        record: Record,
+        *,
+        submission: Submission,
+        unchanged: bool = False,
+        notice: tuple[Notice, str] | None = None,
+    ) -> Record:
+        """Keep *record*, and the words it refers to as text and HTML, unless it repeats a submission kept just before.
 
+        :param unchanged: Whether the answer changes nothing: then it repeats what was kept for the same request,
+            whatever receipt was held.
         :return: What is kept: *record* with :attr:`~Record.supersedes`, or the earlier one.
         :raises StoreError: nothing was kept.
         """
         with self._write() as connection:
-            key = {"site": self._site, "request": submission.request, "before": submission.before}
-            claim = insert(tables.submission).values(
-                **key, record_id=record.record_id, recorded_at=_milliseconds(record.recorded_at)
-            )
-            if not connection.execute(claim.on_conflict_do_nothing()).rowcount:
-                return self._kept(connection, tables.submission.c.before == submission.before, submission) or record
+            earlier = self._earlier(connection, submission, anyhow=unchanged)
+            if earlier is not None and _repeats(record, earlier):
+                return earlier
             kept = replace(record, supersedes=self._latest(connection, record.subject))
             connection.execute(sa.insert(tables.record).values(_row(kept)))
+            self._remember(connection, submission, kept)
             if notice:
                 self._keep_notice(connection, *notice, first_shown=_milliseconds(record.recorded_at))
             self._forget_submissions(connection, before=_milliseconds(record.recorded_at - _SUBMISSION_MEMORY))
             return kept
-
-    def find(self, submission: Submission) -> Record | None:
-        """The record that an earlier submission of the same form with the same answer made, whatever was held then.
-
-        :raises StoreError: the store cannot be read.
-        """
-        with self._write() as connection:
-            return self._kept(connection, sa.true(), submission)
 
     def add_counts(self, counts: Mapping[tuple[date, str, str], int]) -> None:
         """Add to the counters of ``(day, dimension, value)``.
@@ -193,16 +194,25 @@ class Store:
         latest: uuid.UUID | None = connection.scalar(query.order_by(columns.recorded_at.desc()).limit(1))
         return latest
 
-    def _kept(self, connection: sa.Connection, which: sa.ColumnElement[bool], submission: Submission) -> Record | None:
+    def _earlier(self, connection: sa.Connection, submission: Submission, *, anyhow: bool) -> Record | None:
+        """The record that was kept last for the same request, and the same receipt unless *anyhow*."""
         columns = tables.submission.c
         query = (
             sa.select(tables.record)
             .join(tables.submission, tables.record.c.record_id == columns.record_id)
-            .where(columns.site == self._site, columns.request == submission.request, which)
+            .where(columns.site == self._site, columns.request == submission.request)
             .order_by(columns.recorded_at.desc())
         )
+        if not anyhow:
+            query = query.where(columns.before == submission.before)
         row = connection.execute(query.limit(1)).mappings().first()
         return None if row is None else _record(dict(row))
+
+    def _remember(self, connection: sa.Connection, submission: Submission, record: Record) -> None:
+        key = {"site": self._site, "request": submission.request, "before": submission.before}
+        value = {"record_id": record.record_id, "recorded_at": _milliseconds(record.recorded_at)}
+        made = insert(tables.submission).values(**key, **value)
+        connection.execute(made.on_conflict_do_update(index_elements=list(key), set_=value))
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
@@ -236,6 +246,11 @@ def _on_connect(connection: Any, _: Any) -> None:
 def _on_begin(connection: sa.Connection) -> None:
     read_only = connection.get_execution_options().get("read_only")
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _repeats(record: Record, earlier: Record) -> bool:
+    """Whether *record* says again what *earlier* said just before, and still stands for."""
+    return record.recorded_at - earlier.recorded_at <= _REPEATED_WITHIN and record.recorded_at < earlier.valid_until
 
 
 def _milliseconds(moment: datetime) -> int:

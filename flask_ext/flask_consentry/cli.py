@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 from flask import current_app
@@ -22,10 +22,15 @@ from consent.ledger import export as exports
 
 from .state import State
 
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[datetime]
+else:
+    _ParamType = click.ParamType  # generic from click 8.4 on; older ones are allowed
+
 consent_commands = AppGroup("consent", help="Consent: check the policy, export the record.")
 
 
-class _Moment(click.ParamType[datetime]):
+class _Moment(_ParamType):
     """A day or a moment in ISO 8601; UTC where no offset is given."""
 
     name = "iso-8601"

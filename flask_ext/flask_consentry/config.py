@@ -37,8 +37,8 @@ class Settings:
     store_url: str
     #: ``CONSENT_URL_PREFIX``: where the routes are mounted. Default ``/consent``.
     url_prefix: str
-    #: ``CONSENT_COOKIE_NAME``: name of the receipt cookie, without ``__Host-``. Default ``consent``.
-    cookie_name: str
+    #: ``CONSENT_COOKIE_NAME``: name of the receipt cookie, without ``__Host-``. Default ``consent_`` and the site's id.
+    cookie_name: str | None
     #: ``CONSENT_COOKIE_DOMAIN``: a parent domain whose subdomains share one answer. Default: this host only.
     cookie_domain: str | None
     #: ``CONSENT_SECRET_KEYS``: signing keys, oldest first.
@@ -65,6 +65,11 @@ class Settings:
             except ValueError as error:
                 key = "SECRET_KEY" if name == "secret_keys" and name not in given else PREFIX + name.upper()
                 problems.append(f"{key}: {error}")
+        if app.url_map.host_matching:
+            problems.append("host_matching=True: the routes of consent cannot be found. Use SERVER_NAME and subdomains")
+        taken = {app.config["SESSION_COOKIE_NAME"], app.config.get("REMEMBER_COOKIE_NAME")} - {None}
+        if values.get("cookie_name") in taken:
+            problems.append(f"{PREFIX}COOKIE_NAME: another cookie of the site has this name. Choose one of its own")
         if problems:
             lines = "\n".join(f"  - {problem}" for problem in problems)
             raise ConfigError(f"the config of the application {app.import_name!r} has mistakes:\n{lines}")
@@ -114,9 +119,11 @@ def _matching(pattern: re.Pattern[str], default: str | None, remedy: str) -> Cal
 
 def _secret_keys(app: Flask, value: Any) -> tuple[str | bytes, ...]:
     if value is None:
-        newest = app.config.get("SECRET_KEY")
-        value = [*reversed(app.config.get("SECRET_KEY_FALLBACKS") or ()), newest] if newest else []
-    if isinstance(value, str | bytes) or not all(isinstance(key, str | bytes) and key for key in value):
+        newest, older = app.config.get("SECRET_KEY"), app.config.get("SECRET_KEY_FALLBACKS") or []
+        if not isinstance(older, list | tuple):
+            raise ValueError('SECRET_KEY_FALLBACKS is not a list of keys. Write ["an older key"]')
+        value = [*reversed(older), newest] if newest else []
+    if not isinstance(value, list | tuple) or not all(isinstance(key, str | bytes) and key for key in value):
         raise ValueError("not a list of keys. Write the keys as a list of texts, oldest first")
     if not value:
         raise ValueError("there is no key to sign answers with. Set SECRET_KEY before Consentry(app)")
@@ -136,7 +143,7 @@ def _geoip_database(app: Flask, value: Any) -> Path | None:
 
 def _record_device(_: Flask, value: Any) -> bool:
     if value not in (None, True, False):
-        raise ValueError(f"neither True nor False: {value!r}. Write one of them")
+        raise ValueError(f"neither True nor False: {value!r}. Write one of them; in the environment, true or false")
     return bool(value)
 
 
@@ -145,9 +152,7 @@ _READERS: Mapping[str, Callable[[Flask, Any], Any]] = {
     "mode": _mode,
     "store_url": _store_url,
     "url_prefix": _matching(_URL_PREFIX, "/consent", 'Write a path such as "/consent", without a slash at the end'),
-    "cookie_name": _matching(
-        _COOKIE_NAME, "consent", 'Write letters, digits, "_" and "-"; "__Host-" is added on HTTPS'
-    ),
+    "cookie_name": _matching(_COOKIE_NAME, None, 'Write letters, digits, "_" and "-"; "__Host-" is added on HTTPS'),
     "cookie_domain": _matching(_DOMAIN, None, 'Write a parent domain in small letters, such as "example.com"'),
     "secret_keys": _secret_keys,
     "geoip_database": _geoip_database,

@@ -55,6 +55,8 @@ class CurrentConsent:
         if service is not None:
             return policy.service(service).id in current.grants.services
         assert purpose is not None  # noqa: S101  # told to mypy; checked above
+        if purpose not in policy.purposes and purpose in policy.services:
+            raise TypeError(f'"{purpose}" is a service, not a purpose: write service="{purpose}"')
         policy.require_purpose(purpose)
         return purpose in current.grants.purposes
 
@@ -73,20 +75,24 @@ consent = CurrentConsent()
 def requires_consent(purpose: str) -> Callable[[Callable[P, R]], Callable[P, R | Response]]:
     """Let a view run only where *purpose* is granted; else answer 403 with a page that offers to allow it.
 
-    Put it below ``@app.route``::
+    Put it below ``@app.route``; above it, it protects nothing::
 
         @app.route("/live")
         @requires_consent("social")
         def live() -> str: ...
 
+    :raises TypeError: it was written without its purpose, as ``@requires_consent``.
     :raises UnknownPurpose: when called, if the policy does not declare *purpose*.
     """
+    if not isinstance(purpose, str):
+        raise TypeError('name the purpose: @requires_consent("social")')
 
     def decorate(view: Callable[P, R]) -> Callable[P, R | Response]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R | Response:
             if consent.allows(purpose):
-                return view(*args, **kwargs)
+                allowed: R = current_app.ensure_sync(view)(*args, **kwargs)
+                return allowed
             return make_response(render.needs_consent(state(), visit(), purpose), 403)
 
         return guarded

@@ -59,7 +59,9 @@ class Consentry:
         :raises PolicyError: the policy file is missing or wrong.
         """
         if KEY in app.extensions:
-            raise RuntimeError("this application already has a Consentry extension")
+            raise RuntimeError(
+                "this application already has a Consentry extension: call Consentry(app) or init_app once"
+            )
         settings = Settings.from_app(app)
         declared = policy.load(settings.policy)
         state = build(settings, declared, clock=self._clock, entropy=self._entropy, necessary=_necessary(app))
@@ -72,10 +74,13 @@ class Consentry:
         atexit.register(state.counters.flush)
 
 
+_CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_RANGE"})
+
+
 def _enter() -> None:
     """Before any other code of the application sees the request."""
     environ = request.environ
-    if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ:
+    if not _CONDITIONS.isdisjoint(environ):
         environ[VISIT].enter(environ)
 
 

@@ -39,13 +39,10 @@ def keep(
     submission = Submission(
         request=_hash(key or state.entropy(16).hex(), *_said(answer)), before=_hash(visit.receipt or "")
     )
-    if decision is not None and _changes_nothing(visit.decision, decision):
-        earlier = state.store.find(submission)
-        if earlier is not None:
-            return earlier
     record = _record(state, visit, answer, decision, notice, surface)
     words = (notice, render.notice_html(notice)) if notice else None
-    return state.store.append(record, submission=submission, notice=words)
+    unchanged = decision is None or _changes_nothing(visit.decision, decision)
+    return state.store.append(record, submission=submission, unchanged=unchanged, notice=words)
 
 
 def _record(
@@ -60,13 +57,15 @@ def _record(
         moment = decision.decided_at if event is Event.REFUSED else visit.now
         until = decision.valid_until
     seen = device(request.user_agent.string) if state.settings.record_device and event is not Event.REFUSED else None
+    answers = decision.answers if decision else {}
+    services = decision.services if decision else answer.services
     return Record(
         record_id=new_id(moment, state.entropy(10)),
         site=policy.site,
         subject=subject,
         event=event,
-        purposes=decision.answers if decision else {},
-        services=tuple(sorted(decision.services if decision else answer.services)),
+        purposes=answers,
+        services=tuple(sorted(services)),
         duration=decision.duration if decision else Duration.SESSION,
         valid_until=until,
         revision=policy.revision,
@@ -76,7 +75,7 @@ def _record(
         method=answer.method,
         surface=surface,
         gpc=visit.signals.gpc,
-        gpc_conflict=decision is not None and conflicts(policy, decision, visit.signals),
+        gpc_conflict=conflicts(policy, answers, services, visit.signals),
         gpc_overridden=decision is not None and decision.gpc_overridden,
         jurisdiction=state.regions.country(request.remote_addr) if state.regions and request.remote_addr else None,
         device_class=seen.kind if seen else None,

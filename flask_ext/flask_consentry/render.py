@@ -14,13 +14,15 @@ from flask import g, render_template, request, url_for
 from markupsafe import Markup
 
 from consent import NECESSARY, Decision, Policy
-from consent.notice import Notice, placeholder, question
+from consent.notice import Notice, PurposeNotice, permission, placeholder, question
 from consent.policy import Basis
 from consent.wording import Wording, wording
 
 from .state import State
 from .visit import Visit
 
+#: Longest path and query that a form carries to come back to; a body is at most 8 kB, percent-encoded.
+_LONGEST_WAY = 1500
 #: Fragment of a page whose question has just been answered: its stylesheet hides the question.
 ANSWERED = "cs-answered"
 
@@ -49,11 +51,13 @@ def here() -> str:
     """The path and query of the current request as they stood in its URL, to come back to."""
     path = quote(request.root_path + request.path, safe="/!$&'()*+,:;=@~")
     query = request.query_string.decode("latin-1")
-    return f"{path}?{query}" if query else path
+    whole = f"{path}?{query}" if query else path
+    return next((one for one in (whole, path) if len(one) <= _LONGEST_WAY), request.root_path + "/")
 
 
 def head(state: State, visit: Visit, *, nonce: str | None = None) -> Markup:
     """The guard and the stylesheet, for the top of ``<head>``."""
+    visit.consulted = True
     return _fragment(
         "head",
         guard_url=asset("guard.js"),
@@ -89,10 +93,16 @@ def preferences(state: State, visit: Visit, **overrides: Any) -> str:
 
 def needs_consent(state: State, visit: Visit, purpose: str) -> str:
     """The page in front of a view whose *purpose* is not allowed; it asks about this one alone."""
-    notice = question(state.policy, language(state.policy), [purpose])
-    told = next(one for one in (*notice.purposes, *notice.exempt) if one.id == purpose)
-    context = _form(state, visit, notice, "preferences")
-    return render_template("consentry/needs_consent.html", **context, purpose=told)
+    notice = permission(state.policy, language(state.policy), purpose)
+    context = _form(state, visit, notice, "page")
+    return render_template(
+        "consentry/needs_consent.html", **context, purpose=_asked(notice), back=request.root_path + "/"
+    )
+
+
+def _asked(notice: Notice) -> PurposeNotice:
+    """The one purpose of a notice about one."""
+    return (*notice.purposes, *notice.exempt)[0]
 
 
 def link(state: State, visit: Visit) -> Markup:
@@ -129,6 +139,7 @@ def frame(shown: Frame, *, place: str) -> Markup:
 def stand_in(state: State, visit: Visit, shown: Frame, *, token: str, place: str) -> Markup:
     """The placeholder of a frame; *token* is its signed description."""
     notice = placeholder(state.policy, language(state.policy), shown.service)
+    sold = state.policy.services[shown.service].sells_or_shares
     return _fragment(
         "placeholder",
         **_form(state, visit, notice, "placeholder") | {"next": f"{here()}#{place}"},
@@ -139,6 +150,7 @@ def stand_in(state: State, visit: Visit, shown: Frame, *, token: str, place: str
         link=shown.link,
         link_host=urlsplit(shown.link).hostname if shown.link else None,
         plays=shown.plays,
+        opted_out=sold and visit.signals.gpc,
         embed=token,
         id=place,
         frame_url=url_for("consentry.embed", service=shown.service, token=token),
@@ -196,10 +208,11 @@ def notice_html(notice: Notice) -> str:
     blank |= {"action": "", "preferences_url": "", "answers": frozenset(), "ticked_services": frozenset()}
     if notice.kind == "question":
         return str(_fragment("banner", **blank))
+    if notice.kind.startswith("permission"):
+        return str(_fragment("needs_consent", **blank, purpose=_asked(notice), back="/"))
     told = notice.purposes[0].services[0]
-    return str(
-        _fragment("placeholder", **blank, service=told, title=told.name, width=16, height=9, plays=True, id="cs-frame")
-    )
+    frame = {"title": told.name, "width": 16, "height": 9, "plays": True, "opted_out": False, "id": "cs-frame"}
+    return str(_fragment("placeholder", **blank, service=told, **frame))
 
 
 def _own_row(state: State, t: Wording) -> dict[str, Any]:

@@ -64,9 +64,9 @@ def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy,
     """
     keys = settings.secret_keys
     receipts = Receipts(policy, keys)
-    plain = settings.cookie_name
+    plain = settings.cookie_name or f"consent_{policy.site.replace('-', '_')}"
     own = {prefix + plain for prefix in ("", "__Host-", "__Secure-")}
-    gate = HeaderGate(policy, mode=settings.mode, necessary=own | set(necessary))
+    gate = HeaderGate(policy, mode=settings.mode, necessary=set(necessary), own=own)
     store = Store(settings.store_url, site=policy.site)
     return State(
         settings=settings,

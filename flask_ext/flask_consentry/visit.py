@@ -49,6 +49,9 @@ class Visit:
         that was cached before the gate stood here.
         """
         self.environ = environ
+        for name in ("HTTP_IF_MATCH", "HTTP_IF_RANGE"):
+            if caching.MARK in environ.get(name, ""):
+                environ[name] = caching.unmark(environ[name], self.grants.variant)[0] or '"of another visitor"'
         tags = environ.get("HTTP_IF_NONE_MATCH")
         if tags is None and "HTTP_IF_MODIFIED_SINCE" not in environ:
             return

@@ -34,6 +34,7 @@ class Gate:
         gate = self._state.gate
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
+            headers = list(headers)  # some applications hand over what can be read once only
             try:
                 headers = gate.outgoing(headers, visit)
             except Exception as error:  # noqa: BLE001  # a failure of ours opens nothing and breaks no page

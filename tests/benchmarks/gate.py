@@ -66,7 +66,7 @@ def environ(cookie: str) -> Environ:
         "HTTP_ACCEPT": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
         "HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.5",
         "HTTP_ACCEPT_ENCODING": "gzip, deflate, br, zstd",
-        "HTTP_COOKIE": f"session=eyJtZW1iZXIiOjF9.aR9xYQ.1x2y3z; consent={cookie}",
+        "HTTP_COOKIE": f"session=eyJtZW1iZXIiOjF9.aR9xYQ.1x2y3z; consent_millbrook={cookie}",
         "HTTP_SEC_FETCH_DEST": "document",
         "HTTP_SEC_FETCH_MODE": "navigate",
         "HTTP_SEC_FETCH_SITE": "same-origin",
@@ -121,7 +121,7 @@ def report(name: str, bare: float, gated: float, goal: int) -> None:
     """One line of the result."""
     added = (gated / bare - 1) * 100
     print(
-        f"{name:<30} bare {bare:7.1f} us   gate {gated:7.1f} us   added {gated - bare:6.1f} us = {added:5.1f} %   (goal <= {goal} %)"
+        f"{name:<30} bare {bare:7.1f} us   gate {gated:7.1f} us   added {gated - bare:6.1f} us = {added:5.1f} %   (goal <= {goal} %: {'met' if added <= goal else 'MISSED'})"
     )
 
 

@@ -51,7 +51,7 @@ def test_accept_all_runs_what_is_declared(
     assert hosts_by_page(page, site, elsewhere, expected) == expected
     switch_night_mode_on(page, site)
     scripted = {"_pk_id.1", "_pk_ses.1", "_fbp"} if js else set()
-    assert cookies(context) == {"consent", "session", "night_mode"} | scripted
+    assert cookies(context) == {"consent_millbrook", "session", "night_mode"} | scripted
 
 
 @with_and_without_js
@@ -71,7 +71,7 @@ def test_one_purpose_runs_alone(
     expected = {path: hosts & {vendors.MATOMO} if js else set() for path, hosts in GRANTED.items()}
     expected[LIVE] = set()  # this page asks for consent to its video and has nothing else
     assert hosts_by_page(page, site, elsewhere, expected) == expected
-    assert cookies(context) == {"consent", "session"} | ({"_pk_id.1", "_pk_ses.1"} if js else set())
+    assert cookies(context) == {"consent_millbrook", "session"} | ({"_pk_id.1", "_pk_ses.1"} if js else set())
 
 
 @with_and_without_js

@@ -24,7 +24,7 @@ def test_accept_all_loads_no_page(site: Site, page: Page, context: BrowserContex
     assert elsewhere.hosts == {vendors.YOUTUBE, vendors.MAP}
     assert page.evaluate("window.stayed && performance.getEntriesByType('navigation').length === 1")
     assert site.statuses(EVENT) == loads
-    assert cookies(context) == {"consent"}
+    assert cookies(context) == {"consent_millbrook"}
     expect(page.get_by_role("button", name="take back")).to_be_visible()
     elsewhere.reset()
     visit(page, site.url + EVENT)
@@ -65,4 +65,4 @@ def test_answer_that_cannot_be_sent_keeps_the_question(site: Site, page: Page, c
     assert cookies(context) == set()
     context.set_offline(False)
     answer(page, "Accept all")
-    assert cookies(context) == {"consent"}
+    assert cookies(context) == {"consent_millbrook"}

@@ -39,7 +39,7 @@ def test_keyboard_answers(site: Site, page: Page, context: BrowserContext, name:
     press_tab_until(page, name)
     page.keyboard.press("Enter")
     expect(question(page)).to_have_count(0)
-    assert "consent" in cookies(context)
+    assert "consent_millbrook" in cookies(context)
 
 
 @with_and_without_js

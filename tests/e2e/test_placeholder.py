@@ -105,7 +105,7 @@ def test_always_stays(site: Site, page: Page, context: BrowserContext, elsewhere
         page.reload(wait_until="load")
         expect(frame).to_be_visible()
     expect(slot(page, MAP).get_by_role("button", name="Show once")).to_be_visible()
-    assert cookies(context) == {"consent"}
+    assert cookies(context) == {"consent_millbrook"}
 
 
 def test_granted_frame_keeps_the_size(site: Site, page: Page) -> None:

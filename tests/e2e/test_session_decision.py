@@ -44,7 +44,7 @@ def accept_all(context: BrowserContext, site: Site, elsewhere: Elsewhere, *, ask
     for path in (HOME, EVENT):
         visit(page, site.url + path)
         elsewhere.wait_for((GRANTED if js else GRANTED_FRAMES)[path])
-    assert cookies(context) == granted_cookies(js=js) | {"consent"}
+    assert cookies(context) == granted_cookies(js=js) | {"consent_millbrook"}
     return page
 
 
@@ -75,7 +75,7 @@ def test_persistent_answer_survives_restart(site: Site, restart: Restart, elsewh
     with restart() as context:
         accept_all(context, site, elsewhere, ask_again=False, js=js)
     with restart() as context:
-        assert cookies(context) == granted_cookies(js=js) | {"consent"}
+        assert cookies(context) == granted_cookies(js=js) | {"consent_millbrook"}
         elsewhere.reset()
         page = context.new_page()
         visit(page, site.url + EVENT)
@@ -100,13 +100,13 @@ def test_restored_session_ends_after_a_day(
         accept_all(context, site, elsewhere, ask_again=True, js=js)
     clock.ahead = timedelta(hours=23, minutes=50)
     with restart("--restore-last-session") as context:
-        assert "consent" in cookies(context), "control: this browser restores session cookies"
+        assert "consent_millbrook" in cookies(context), "control: this browser restores session cookies"
         page = context.new_page()
         visit(page, site.url + EVENT)
         expect(question(page)).to_have_count(0)
     clock.ahead = timedelta(hours=24, minutes=1)
     with restart("--restore-last-session") as context:
-        assert "consent" in cookies(context), "control: this browser restores session cookies"
+        assert "consent_millbrook" in cookies(context), "control: this browser restores session cookies"
         page = context.new_page()
         page.goto(site.url + "/static/icon.svg", wait_until="networkidle")
         elsewhere.reset()

@@ -33,18 +33,18 @@ def allow_everything_as_a_member(page: Page, site: Site, elsewhere: Elsewhere, *
     for path in (HOME, EVENT):
         visit(page, site.url + path)
         elsewhere.wait_for((GRANTED if js else GRANTED_FRAMES)[path])
-    expected = {"consent", "session", "night_mode"} | ({"_pk_id.1", "_pk_ses.1", "_fbp"} if js else set())
+    expected = {"consent_millbrook", "session", "night_mode"} | ({"_pk_id.1", "_pk_ses.1", "_fbp"} if js else set())
     assert cookies(page.context) == expected
 
 
 def assert_all_is_off(page: Page, site: Site, elsewhere: Elsewhere) -> None:
     """Check that nothing runs from now on, nothing is left but the refusal and the login, and nobody asks again."""
-    assert cookies(page.context) == {"consent", "session"}
+    assert cookies(page.context) == {"consent_millbrook", "session"}
     page.wait_for_load_state("networkidle")
     elsewhere.reset()
     visit_all(page, site)
     assert_nobody_was_told(elsewhere)
-    assert cookies(page.context) == {"consent", "session"}
+    assert cookies(page.context) == {"consent_millbrook", "session"}
     expect(question(page)).to_have_count(0)
     visit(page, site.url + "/members")
     expect(page.get_by_role("heading", name="Good evening, demo")).to_be_visible()
@@ -85,7 +85,7 @@ def test_unticking_takes_back_one_purpose(site: Site, page: Page, elsewhere: Els
     expected = (GRANTED if js else GRANTED_FRAMES)[EVENT] - {vendors.MATOMO}
     elsewhere.wait_for(expected)
     assert elsewhere.hosts == expected
-    assert cookies(page.context) == {"consent", "session", "night_mode"} | ({"_fbp"} if js else set())
+    assert cookies(page.context) == {"consent_millbrook", "session", "night_mode"} | ({"_fbp"} if js else set())
 
 
 def test_other_tab_stops_too(site: Site, page: Page, context: BrowserContext, elsewhere: Elsewhere) -> None:

@@ -97,7 +97,7 @@ class Site:
     @property
     def receipt(self) -> str | None:
         """The consent cookie that the client holds."""
-        cookie = self.client.get_cookie("consent")
+        cookie = self.client.get_cookie("consent_example")
         return cookie.value if cookie else None
 
 

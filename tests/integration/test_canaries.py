@@ -21,7 +21,7 @@ def test_no_log_line_holds_what_a_visitor_sent(
     caplog.set_level(logging.DEBUG)
     headers = {
         "User-Agent": "canary-agent/1.0",
-        "Cookie": "consent=canary-cookie.canary-cookie; _ad=canary-cookie",
+        "Cookie": "consent_example=canary-cookie.canary-cookie; _ad=canary-cookie",
         "Origin": "http://localhost",
     }
     address = {"REMOTE_ADDR": "198.51.100.99"}

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from consent import PolicyError
 from consent.ledger import Event
+from tests.policies import SMALL
 
 from .conftest import Site
 
@@ -109,6 +110,31 @@ def test_always_is_an_exception_for_one_service(site: Site) -> None:
     assert '<iframe class="cs-frame" src="https://www.youtube-nocookie.com/embed/x"' in page
     assert "Accept all" in page
     assert site.get("/consent/state").json["services"] == ["login", "youtube"]  # type: ignore[index]
+
+
+def test_under_gpc_always_is_not_offered_and_opens_nothing(build: Callable[..., Site]) -> None:
+    """What the browser's signal denies stays closed until the separate confirmation; once is a choice, and a conflict."""
+    site = build(SMALL.replace('name = "YouTube"', 'name = "YouTube"\nsells_or_shares = true'))
+    fields = placeholder(site)
+    part = site.get(Sec_GPC="1").text.split('data-consentry="placeholder"')[1].split("</figure>")[0]
+    assert "Always show" not in part
+    assert "opt-out request is honoured" in part
+    sent = {k: v for k, v in fields.items() if k not in ("frame", "next")}
+    answer = _json(site.post(answer="always", headers={"Sec-GPC": "1"}, **sent))
+    assert "embed" not in answer
+    site.client.delete_cookie("consent_example")
+    once = _json(site.post(answer="once", headers={"Sec-GPC": "1"}, **sent))
+    assert site.get(str(once["embed"]), Sec_GPC="1").status_code == 200
+    assert site.records[-1].gpc_conflict
+
+
+def test_playing_again_later_is_recorded_again(site: Site) -> None:
+    """A double click opens once; the same form a minute later is another act."""
+    sent = {k: v for k, v in placeholder(site).items() if k not in ("frame", "next")}
+    for seconds in (0, 1, 120):
+        site.clock.advance(seconds=seconds)
+        assert site.post(answer="once", **sent).status_code == 200
+    assert len(site.records) == 2
 
 
 def test_the_json_answer_tells_where_the_frame_is(site: Site) -> None:

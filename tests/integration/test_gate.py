@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask, Response
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import Client
 
 from flask_consentry import Consentry
 from flask_consentry.wsgi import Gate
@@ -156,7 +158,7 @@ def test_a_date_or_a_foreign_tag_confirms_no_page(site: Site) -> None:
         '"',
         ";;;",
         "AQ.x",
-        "consent=consent=",
+        "consent_example=x",
         "\x7f",
         "%00",
         "null",
@@ -165,7 +167,7 @@ def test_a_date_or_a_foreign_tag_confirms_no_page(site: Site) -> None:
 )
 def test_a_strange_cookie_means_undecided(site: Site, value: str) -> None:
     """Never a 500, never a grant."""
-    response = site.client.get("/", headers={"Cookie": f"consent={value}; other=1".encode().decode("latin-1")})
+    response = site.client.get("/", headers={"Cookie": f"consent_example={value}; other=1".encode().decode("latin-1")})
     assert response.status_code == 200
     assert "Accept all" in response.text
     assert "TUBE" not in response.text
@@ -175,7 +177,7 @@ def test_two_receipts_mean_undecided(site: Site) -> None:
     """A cookie planted beside the true one does not win, and neither does the true one."""
     site.accept()
     response = site.app.test_client(use_cookies=False).get(
-        "/", headers={"Cookie": f"consent={site.receipt}; consent=planted"}
+        "/", headers={"Cookie": f"consent_example={site.receipt}; consent_example=planted"}
     )
     assert "TUBE" not in response.text
 
@@ -200,7 +202,7 @@ def test_scheme_and_address_are_those_inside_proxyfix(build: Callable[..., Site]
     )
     assert response.status_code == 200
     cookie = response.headers["Set-Cookie"].split(";")[0]
-    assert cookie.startswith("__Host-consent=")
+    assert cookie.startswith("__Host-consent_example=")
     page = site.app.test_client(use_cookies=False).get("/", headers={"Cookie": cookie} | forwarded)
     assert "TUBE" in page.text
     plain = site.app.test_client(use_cookies=False).get("/", headers={"Cookie": cookie})
@@ -214,8 +216,7 @@ def test_two_applications_do_not_touch_each_other(build: Callable[..., Site]) ->
     one, two = build(), build(other_text.replace("[purposes.marketing]", '[purposes.marketing]\nbasis = "opt_out"'))
     one.accept()
     assert one.receipt
-    two.client.set_cookie("consent", one.receipt)
-    assert "Accept all" in two.get("/links").headers.get("X", "Accept all")
+    two.client.set_cookie("consent_example", one.receipt)
     assert two.get("/consent/state").json["decided"] is False  # type: ignore[index]
     assert _set(one, "/cookies?name=colours&name=tones") == {"colours"}
     assert _set(two, "/cookies?name=colours&name=tones") == set()
@@ -223,6 +224,33 @@ def test_two_applications_do_not_touch_each_other(build: Callable[..., Site]) ->
     assert "stats.example.net" not in two.get("/etag").headers["Content-Security-Policy"]
     assert len(one.records) == 1
     assert two.records == []
+
+
+def test_two_applications_on_one_host_keep_their_answers_apart(build: Callable[..., Site]) -> None:
+    """Mounted side by side for one browser, an answer to one is none to the other and overwrites none."""
+    one, two = build(), build(SMALL.replace('site = "example"', 'site = "other"'))
+    both = Client(DispatcherMiddleware(one.app, {"/two": two.app}))
+    for mount in ("", "/two"):
+        page = both.get(f"{mount}/consent/preferences").text
+        token = page.split('name="notice" value="')[1].split('"')[0]
+        sent = both.post(
+            f"{mount}/consent/decision",
+            json={"answer": "accept_all", "notice": token},
+            headers={"Origin": "http://localhost"},
+        )
+        assert sent.status_code == 200
+    for mount in ("", "/two"):
+        assert "TUBE" in both.get(f"{mount}/").text
+    assert (len(one.records), len(two.records)) == (1, 1)
+
+
+def test_deletions_stay_within_a_proxys_buffer(site: Site) -> None:
+    """However many cookies must go, one response carries few of them; the next page takes the rest."""
+    client = site.app.test_client(use_cookies=False)
+    crowd = "; ".join(f"_pk_id.{number}=x" for number in range(300))
+    sent = client.get("/news/a/b/c/d", base_url="https://www.shop.example.co.uk", headers={"Cookie": crowd}).headers
+    assert 0 < len(sent.getlist("Set-Cookie")) <= 20
+    assert sum(len(value) for value in sent.getlist("Set-Cookie")) < 3000
 
 
 def test_one_application_has_one_consentry(site: Site) -> None:
@@ -288,7 +316,7 @@ def test_no_page_touches_a_database(site: Site, monkeypatch: pytest.MonkeyPatch)
         "/consent/state",
     ):
         assert site.get(path).status_code in (200, 404)
-    site.client.delete_cookie("consent")
+    site.client.delete_cookie("consent_example")
     assert site.get().status_code == 200
     with pytest.raises(AssertionError):
         site.accept()
@@ -325,11 +353,24 @@ def test_a_view_that_needs_consent_asks_for_it(site: Site) -> None:
     assert "Count visits" in site.get().text, "the rest is still asked"
 
 
+def test_the_page_that_asks_for_one_purpose_is_what_the_record_proves(site: Site) -> None:
+    """Its own words are kept; Global Privacy Control is told there, with the box that overrides it."""
+    site.form(answer="custom", purposes=["social"], notice=site.token("/social"), surface="page")
+    (record,) = site.records
+    (notice,) = site.state.store.notices()
+    assert record.notice == notice["digest"]
+    assert "This page needs your permission" in notice["html"]
+    assert "Google Ireland Limited" in notice["html"]
+    assert "Reject all" not in notice["html"]
+    other = Site(site.app, site.clock)
+    assert 'name="override_gpc"' in other.get("/social", Sec_GPC="1").text
+
+
 def _set(site: Site, path: str) -> set[str]:
     """Names of the cookies that a page sets."""
     return {
         header.split("=")[0]
         for header in site.app.test_client(use_cookies=False)
-        .get(path, headers={"Cookie": f"consent={site.receipt}"})
+        .get(path, headers={"Cookie": f"consent_example={site.receipt}"})
         .headers.getlist("Set-Cookie")
     }

@@ -89,11 +89,11 @@ def test_keys_rotate_with_flasks_own_setting(build: Callable[..., Site]) -> None
     old.accept()
     assert old.receipt
     for site, known in ((rotated, True), (new, False)):
-        site.client.set_cookie("consent", old.receipt)
+        site.client.set_cookie("consent_example", old.receipt)
         assert ("TUBE" in site.get().text) is known
     rotated.accept()
     assert rotated.receipt
-    new.client.set_cookie("consent", rotated.receipt)
+    new.client.set_cookie("consent_example", rotated.receipt)
     assert "TUBE" in new.get().text
 
 

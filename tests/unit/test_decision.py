@@ -200,7 +200,7 @@ def test_gpc_denies_what_is_sold_even_after_accept_all() -> None:
     accepted = decided(answer(Method.ACCEPT_ALL))
     assert services(accepted, gpc=True) == set(SMALL.services) - {"pixel"}
     assert "marketing" not in allowed(SMALL, accepted, Signals(gpc=True)).purposes
-    assert conflicts(SMALL, accepted, Signals(gpc=True))
+    assert conflicts(SMALL, accepted.answers, accepted.services, Signals(gpc=True))
     confirmed = decided(answer(Method.ACCEPT_ALL, override_gpc=True))
     assert services(confirmed, gpc=True) == set(SMALL.services)
 

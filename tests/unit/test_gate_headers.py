@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,3 +165,41 @@ def test_entity_tags_belong_to_a_variant() -> None:
 def test_vary_is_added_once(value: str | None, sent: str) -> None:
     """Names are not repeated."""
     assert caching.vary(value, ("Cookie",)) == sent
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ['"a' + " " * 200_000 + "x", '"' * 200_000, "<a>;" + " " * 100_000 + ";" + " " * 100_000 + "<", "<" * 200_000],
+)
+def test_hostile_headers_cost_little(hostile: str) -> None:
+    """One pass, however long: no header makes the gate think for seconds."""
+    begin = time.perf_counter()
+    caching.unmark(hostile, "v1")
+    links.link(hostile, origins=[], host="example.org")
+    links.refresh(hostile, origins=[], host="example.org")
+    links.reports(hostile, origins=[], host="example.org")
+    assert time.perf_counter() - begin < 1
+
+
+@pytest.mark.parametrize(
+    "value", ["0; url='//t.example/x", '0; url="https://t.example', "0; url='/home' https://t.example"]
+)
+def test_an_unclosed_quote_hides_no_target(value: str) -> None:
+    """Browsers read up to the next quote or the end, and so does the gate."""
+    passes = links.refresh(value, origins=[], host="example.org") is not None
+    assert passes is value.startswith("0; url='/home'")
+
+
+@pytest.mark.parametrize(
+    ("value", "passes"),
+    [
+        ('main="/reports"', True),
+        ('main="https://example.org/reports", other="https://t.example/r"', False),
+        ('{"group": "g", "endpoints": [{"url": "https://t.example/r"}]}', False),
+        ('{"group": "g", "endpoints": [{"url": "https:\\/\\/t.example\\/r"}]}', False),
+        ('main="//t.example/r"', False),
+    ],
+)
+def test_reports_go_nowhere_else(value: str, passes: bool) -> None:
+    """A browser's reports name pages and visitors' addresses to whoever receives them."""
+    assert (links.reports(value, origins=[], host="example.org") is not None) is passes

@@ -73,7 +73,7 @@ def test_a_refusal_is_read_whatever_stands_beside_it(answer: str) -> None:
 def test_an_error_does_not_repeat_what_was_sent() -> None:
     """A value that a visitor sent is not echoed into logs or answers."""
     with pytest.raises(AnswerError) as caught:
-        read({"answer": "custom", "key": "canary@example.org"})
+        read({"answer": "accept_all", "key": "canary@example.org"})
     assert "canary" not in str(caught.value)
 
 
@@ -84,3 +84,10 @@ def test_any_json_is_an_answer_or_an_answer_error(body: object) -> None:
         read(body)  # type: ignore[arg-type]
     except AnswerError:
         pass
+
+
+def test_nothing_ticked_is_read_as_the_refusal_it_is() -> None:
+    """Saving an empty choice says no, whatever is broken beside it."""
+    assert read({"answer": "custom", "notice": "x" * 5000}).method is Method.CUSTOM
+    with pytest.raises(AnswerError):
+        read({"answer": "custom", "services": ["youtube"], "notice": "x" * 5000})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, current_app
 
 from . import decision, pages
 
@@ -10,12 +10,20 @@ from . import decision, pages
 def blueprint() -> Blueprint:
     """A fresh blueprint: an application has its own."""
     made = Blueprint("consentry", "flask_consentry", template_folder="templates", static_folder="static")
+    made.url_value_preprocessor(_exempt_from_csrf_protection)
     made.add_url_rule("/decision", "decision", decision.post, methods=["POST"])
     made.add_url_rule("/preferences", "preferences", pages.preferences)
     made.add_url_rule("/state", "state", pages.state_of_visitor)
     made.add_url_rule("/embed/<service>/<token>", "embed", pages.embed)
     made.add_url_rule("/beacon/<token>.gif", "beacon", pages.beacon)
     return made
+
+
+def _exempt_from_csrf_protection(*_: object) -> None:
+    """Flask-WTF knows our forms by no token of its own; :mod:`.origin` guards them, and a refusal must never fail."""
+    protection = current_app.extensions.get("csrf")
+    if protection is not None:
+        protection.exempt(current_app.blueprints["consentry"])
 
 
 def well_known() -> Blueprint:

@@ -54,11 +54,12 @@ def _to_choices(body: dict[str, Any]) -> BaseResponse:
 
 
 def _take(state: State, visit: Visit, said: Submitted) -> BaseResponse:
-    given = _answer(state, said, None)
+    given = _answer(state, visit, said, None)
     notice = _notice(state, visit, said)
     if notice is None and not given.is_refusal:
         return _ask_again(state, visit, said)
-    given = _answer(state, said, notice)
+    given = _answer(state, visit, said, notice)
+    _check_frame(state, said)
     try:
         given.check(state.policy)
         decision = None if given.method is Method.ONCE else _decide(state, visit, given)
@@ -76,30 +77,31 @@ def _take(state: State, visit: Visit, said: Submitted) -> BaseResponse:
     return _answered(state, visit, said, decision and record.decision, record)
 
 
-def _answer(state: State, said: Submitted, notice: Notice | None) -> Answer:
+def _answer(state: State, visit: Visit, said: Submitted, notice: Notice | None) -> Answer:
     """What was *said*, of the purposes that the *notice* asked about; of all where it is unknown."""
     frame = said.method in _FRAMES
+    ticked = said.method is Method.CUSTOM  # the ticks beside another button are not the answer
     everything = tuple(state.policy.purposes)
     return Answer(
         method=said.method,
         asked=() if frame else notice.asked if notice else everything,
-        purposes=frozenset() if frame else said.purposes,
-        services=frozenset({said.service}) if frame else said.services,
+        purposes=said.purposes if ticked else frozenset(),
+        services=frozenset({said.service}) if frame else said.services if ticked else frozenset(),
         duration=said.duration,
-        override_gpc=said.override_gpc,
+        override_gpc=said.override_gpc and visit.signals.gpc,
     )
 
 
 def _notice(state: State, visit: Visit, said: Submitted) -> Notice | None:
     """The words that the answer is about; ``None`` if they are unknown, too old or no longer true."""
-    wanted = f"placeholder:{said.service}" if said.method in _FRAMES else "question"
+    wanted = f"placeholder:{said.service}" if said.method in _FRAMES else ("question", "permission")
     if said.method in _FRAMES and said.service not in state.policy.services:
         raise Refused(HTTPStatus.BAD_REQUEST, "unknown service")
     try:
         notice = recognise(state.policy, state.notices.read(said.notice, now=visit.now))
     except TokenError:
         return None
-    return notice if notice.kind == wanted else None
+    return notice if notice.kind.startswith(wanted) else None
 
 
 def _ask_again(state: State, visit: Visit, said: Submitted) -> BaseResponse:
@@ -151,14 +153,22 @@ def _way_back(visit: Visit, said: Submitted) -> str:
     return f"{back.partition('#')[0]}#{render.ANSWERED}" if may_block else back
 
 
-def _frame(state: State, visit: Visit, said: Submitted) -> str | None:
-    """URL of the wrapper document that the answer opened, if it opened one."""
+def _check_frame(state: State, said: Submitted) -> None:
+    """Turn away a frame that the site did not sign, before anything is recorded."""
     if said.method not in _FRAMES or not said.embed:
-        return None
+        return
     try:
         embeds.open_(state, said.embed, service=said.service)
     except TokenError:
         raise Refused(HTTPStatus.BAD_REQUEST, "not the description of a frame of this service") from None
+
+
+def _frame(state: State, visit: Visit, said: Submitted) -> str | None:
+    """URL of the wrapper document that the answer opened, if it opened one."""
+    if said.method not in _FRAMES or not said.embed:
+        return None
+    if said.method is Method.ALWAYS and said.service not in visit.grants.services:
+        return None  # Global Privacy Control stands against it
     once = embeds.ticket(state, said.embed, now=visit.now) if said.method is Method.ONCE else None
     return url_for("consentry.embed", service=said.service, token=said.embed, once=once)
 

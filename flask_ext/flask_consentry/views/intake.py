@@ -42,6 +42,7 @@ def fields(request: Request) -> dict[str, Any]:
 
 def _read(request: Request) -> bytes:
     """The body, read no further than it may be long, whether or not it says how long it is."""
+    request.max_content_length = LONGEST_BODY + 1  # whatever the site's own limit is: a refusal must get through
     if (request.content_length or 0) <= LONGEST_BODY:
         raw = request.stream.read(LONGEST_BODY + 1)
         if len(raw) <= LONGEST_BODY:

@@ -15,7 +15,8 @@ class Sender(enum.Enum):
 
     OURS = "ours"
     FOREIGN = "foreign"
-    #: Neither header came, as from very old browsers and from tools: a signed token has to vouch for it.
+    #: Neither header says, as from old browsers, from tools, and from a site without HTTPS that sends no referrers:
+    #: a grant has to be vouched for by its signed notice token.
     UNKNOWN = "unknown"
 
 
@@ -28,9 +29,9 @@ def sender(request: Request) -> Sender:
     if site is not None:
         return Sender.OURS if site in ("same-origin", "none") else Sender.FOREIGN
     origin = request.headers.get("Origin")
-    if origin is None:
+    if origin in (None, "null"):
         return Sender.UNKNOWN
-    return Sender.OURS if origin == request.host_url.rstrip("/") else Sender.FOREIGN
+    return Sender.OURS if origin == f"{request.scheme}://{request.environ.get('HTTP_HOST', '')}" else Sender.FOREIGN
 
 
 def safe_next(path: str, *, default: str) -> str:

@@ -18,18 +18,20 @@ const all = (selector: string, within: ParentNode = document): HTMLElement[] => 
 const busy = new WeakSet<HTMLFormElement>();
 /** Forms that the browser is to submit by itself. */
 const native = new WeakSet<HTMLFormElement>();
-/** Keys that this page has sent, each with the answer it stood for. */
+/** What this page has sent, each with its key. */
 const sent = new Map<string, string>();
 /** What was on when the page was made: before an answer, what the site needs and what is exempt. */
 const first = window.consentry?.state;
 const speech = document.createElement("div");
 
-/** The form's own key, unless it stood for another answer: the server takes a key that it knows for a repetition. */
+/**
+ * A key of this page view for an answer, the same when it is sent again. The form's own would do for one visitor, but
+ * a page that some cache shares has the same one for many.
+ */
 function keyFor(content: object, field: HTMLInputElement | null): string {
   const text = JSON.stringify(content);
-  let key = field?.value || freshKey();
-  if ((sent.get(key) ?? text) !== text) key = freshKey();
-  sent.set(key, text);
+  const key = sent.get(text) ?? freshKey();
+  sent.set(text, key);
   if (field) field.value = key;
   return key;
 }

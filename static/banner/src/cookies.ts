@@ -41,14 +41,15 @@ export interface Write {
   readonly text: string | null;
 }
 
-const LIFETIME = /^\s*(max-age|expires)\s*(?:=\s*([^]*?)\s*)?$/i;
+const LIFETIME = /^[ \t]*(max-age|expires)[ \t]*(?:=[ \t]*([^]*?)[ \t]*)?$/i;
 
 /** Judges one assignment to `document.cookie` made at `now` (ms). */
 export function write(raw: string, grants: Grants, now: number): Write {
   // Browsers stop reading, or refuse the whole, at these: read what they would.
   const text = raw.split(/[\0\r\n]/, 1)[0]!;
   const [pair = "", ...attributes] = text.split(";");
-  const name = pair.includes("=") ? pair.slice(0, pair.indexOf("=")).trim() : "";
+  // Only these two are white space to a cookie; String.trim() takes more.
+  const name = pair.includes("=") ? pair.slice(0, pair.indexOf("=")).replace(/^[ \t]+|[ \t]+$/g, "") : "";
   let age: number | undefined;
   let expires: number | undefined;
   for (const attribute of attributes) {

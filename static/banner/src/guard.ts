@@ -105,7 +105,8 @@ function start({ rules = "", services, purposes, duration, state: stateUrl = "" 
   if (store) {
     const { set } = store;
     store.set = async function (first: unknown, value?: unknown): Promise<void> {
-      const given: StoredCookie = first instanceof Object ? { ...(first as StoredCookie) } : { name: String(first) };
+      const whole = typeof first === "object" && first !== null;
+      const given: StoredCookie = whole ? { ...(first as StoredCookie) } : { name: String(first) };
       const ends = given.maxAge ?? (given.expires == null ? 1 : given.expires - Date.now());
       const verdict = ends > 0 ? judge(String(given.name), cookies) : "pass";
       if (refuse(verdict, given.name)) return;
@@ -113,7 +114,7 @@ function start({ rules = "", services, purposes, duration, state: stateUrl = "" 
         delete given.expires;
         delete given.maxAge;
       }
-      await (first instanceof Object ? set.call(this, given) : set.call(this, first, value));
+      await (whole ? set.call(this, given) : set.call(this, first, value));
     };
   }
 
