@@ -67,14 +67,13 @@ class Store:
     """
 
     def __init__(self, url: str, *, site: str, timeout: float = 2.0) -> None:
+        remedy = "CONSENT_STORE_URL: records are kept in a SQLite file. Write sqlite:////var/lib/site/consent.sqlite3"
         try:
             self._url = sa.make_url(url)
         except sa.exc.ArgumentError:
-            raise ConfigError(f'not a database URL: {url!r}; write "sqlite:///instance/consent.sqlite3"') from None
-        if self._url.get_backend_name() != "sqlite" or not self._url.database or self._url.database == ":memory:":
-            raise ConfigError(
-                f"only a SQLite file can hold records: sqlite:///PATH, not {self._url.render_as_string()!r}"
-            )
+            raise ConfigError(f"{remedy}; this is not a database URL") from None
+        if self._url.get_backend_name() != "sqlite" or self._url.database in (None, "", ":memory:"):
+            raise ConfigError(f"{remedy}, not {self._url.drivername} without a file")
         self._site = site
         self._timeout = timeout
         self._lock = threading.Lock()

@@ -102,7 +102,7 @@ def _service_contradictions(
     key = f"services.{service}"
     purpose = fields.get("purpose")
     if purpose is not None and purpose != NECESSARY and purpose not in purposes:
-        known = ", ".join([NECESSARY, *purposes])
+        known = ", ".join(dict.fromkeys([NECESSARY, *purposes]))
         yield Problem(
             f"{key}.purpose", f'"{purpose}" is not declared', f"Add [purposes.{purpose}] or use one of: {known}"
         )

@@ -52,6 +52,8 @@ def read(messages: Any, path: tuple[str, ...] = ()) -> Iterator[Problem]:
 def _problem(key: str, message: str) -> Problem:
     if message == "Unknown field.":
         return _unknown(key)
+    if message == "Invalid input type." or key.endswith(".cookies"):
+        return _not_a_table(key.removesuffix("._schema"))
     if message == "Missing data for required field.":
         return Problem(key, "missing", "Add it; docs/policy.md shows how")
     if message.startswith("Must be one of"):
@@ -59,10 +61,15 @@ def _problem(key: str, message: str) -> Problem:
         return Problem(key, "not one of the words known here", words)
     if message.startswith("Not a valid"):
         return Problem(key, message[0].lower() + message[1:].rstrip("."), "Write a value of that type")
-    problem, _, remedy = message.partition("; ")
-    if remedy:
-        return Problem(key, problem, remedy[0].upper() + remedy[1:].rstrip("."))
-    return Problem(key, "wrong value", message.rstrip("."))
+    problem, _, remedy = message.rpartition("; ")
+    return Problem(key, problem or "wrong value", (remedy[0].upper() + remedy[1:]).rstrip("."))
+
+
+def _not_a_table(key: str) -> Problem:
+    service, cookies, _ = key.partition(".cookies")
+    if cookies:
+        return Problem(key, "not a list of tables", f"Write [[{service}.cookies]] with name and lifetime")
+    return Problem(key, "not a table", f"Write [{key}] and its keys below it")
 
 
 def _unknown(key: str) -> Problem:

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask, Response, make_response
 from flask_login import LoginManager, UserMixin, login_user
 from flask_talisman import Talisman
+from flask_wtf import CSRFProtect
 
 from .conftest import Site
 
@@ -59,3 +60,19 @@ def test_flask_login_remembers_without_a_declaration(build: Callable[..., Site])
     sent = site.get("/remember").headers.getlist("Set-Cookie")
     (remembered,) = [header for header in sent if header.startswith("remember_token=")]
     assert "Expires=" in remembered
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_flask_wtf_does_not_stand_in_the_way_of_an_answer(build: Callable[..., Site], first: bool) -> None:
+    """``CSRFProtect`` knows our forms by no token of its own; its own forms stay protected."""
+
+    def add(app: Flask) -> None:
+        CSRFProtect(app)
+        app.add_url_rule("/own", view_func=lambda: "in", methods=["POST"])
+
+    site = build(prepare=add if first else None)
+    if not first:
+        add(site.app)
+    assert site.form(answer="reject_all", notice=site.token()).status_code == 303
+    assert site.post(answer="accept_all", notice=site.token("/consent/preferences")).status_code == 200
+    assert site.client.post("/own").status_code == 400

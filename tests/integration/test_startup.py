@@ -30,9 +30,9 @@ from .conftest import Site
             {"SECRET_KEY": None},
             "SECRET_KEY: there is no key to sign answers with. Set SECRET_KEY before Consentry(app)",
         ),
-        ({"CONSENT_STORE_URL": "sqlite://"}, "only a SQLite file can hold records"),
-        ({"CONSENT_STORE_URL": "postgresql+psycopg://db/x"}, "only a SQLite file can hold records"),
-        ({"CONSENT_STORE_URL": "no url"}, "not a database URL"),
+        ({"CONSENT_STORE_URL": "sqlite://"}, "CONSENT_STORE_URL: records are kept in a SQLite file"),
+        ({"CONSENT_STORE_URL": "postgresql+psycopg://db/x"}, "CONSENT_STORE_URL: records are kept in a SQLite file"),
+        ({"CONSENT_STORE_URL": "no url"}, "this is not a database URL"),
         ({"CONSENT_STORE_URL": 7}, "CONSENT_STORE_URL: not a database URL"),
     ],
 )

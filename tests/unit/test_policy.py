@@ -78,7 +78,7 @@ def test_every_mistake_is_reported_at_once_with_key_and_remedy() -> None:
         ('site = "x"\n[decision]\nlifetime = "100 years"', "decision.lifetime"),
         ('site = "x"\nlanguages = []', "languages"),
         ('site = "x"\npurposes = 3', "purposes"),
-        ('site = "x"\n[purposes]\nstatistics = 3', "purposes.statistics._schema"),
+        ('site = "x"\n[purposes]\nstatistics = 3', "purposes.statistics"),
     ],
 )
 def test_a_mistake_is_named_by_its_key(text: str, key: str) -> None:
