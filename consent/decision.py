@@ -24,6 +24,7 @@ from .policy import Basis, Policy
 SESSION_LIMIT = timedelta(hours=24)
 #: How far apart the clocks of two hosts of one site may be.
 SKEW = timedelta(minutes=5)
+_SESSION_LIMIT, _SKEW = SESSION_LIMIT.total_seconds(), SKEW.total_seconds()
 #: A visitor who refused everything is left in peace for this long, whatever the site adds.
 REFUSAL_REST = Lifetime(months=6)
 
@@ -101,8 +102,7 @@ def window(begin: float, end: float, *, session: bool) -> tuple[float, float]:
 
     It counts a little before its time, because the clocks of two hosts differ.
     """
-    last = min(end, begin + SESSION_LIMIT.total_seconds()) if session else end
-    return begin - SKEW.total_seconds(), last
+    return begin - _SKEW, min(end, begin + _SESSION_LIMIT) if session else end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ bytes  meaning
 ====== ==================================================================================
 1      format, now 1
 1      flags: bit 0 session, bit 1 GPC overridden, bit 2 has a subject; bits 4 to 7 method
+1      number of purposes asked about, n
 4      decided at, seconds since 1970, big-endian
 4      valid until, likewise
-1      number of purposes asked about, n
 16     subject, if flagged
 n x 4  per purpose: its tag (3) and 0 or 1
 m x 3  tags of the services granted, to the end
@@ -38,7 +38,7 @@ from .policy import Policy
 from .policy.revision import TAG_SIZE
 from .signing import Seal
 
-_HEAD = struct.Struct(">BBIIB")
+_HEAD = struct.Struct(">BBBII")
 _FORMAT = 1
 _SUBJECT_SIZE = 16
 _SESSION, _OVERRIDDEN, _SUBJECT = 1, 2, 4
@@ -84,7 +84,7 @@ class Receipts:
         purposes = self._policy.purposes
         answers = [p.tag + bytes([decision.answers[p.id]]) for p in purposes.values() if p.id in decision.answers]
         granted = [tag for service, tag in self._policy.service_tags.items() if service in decision.services]
-        head = _HEAD.pack(_FORMAT, flags, begin, end, len(answers))
+        head = _HEAD.pack(_FORMAT, flags, len(answers), begin, end)
         return self._seal.close(head + (decision.subject or b"") + b"".join(answers) + b"".join(granted))
 
     def open(self, value: str) -> Receipt:
@@ -94,14 +94,14 @@ class Receipts:
         """
         try:
             payload = self._seal.open(value)
-            form, flags, begin, end, _ = _HEAD.unpack_from(payload)
+            form, flags, _, begin, end = _HEAD.unpack_from(payload)
         except (TokenError, struct.error) as error:
             raise ReceiptError("not a receipt of this site") from error
         if form != _FORMAT:
             raise ReceiptError(f"unknown receipt format {form}")
         tags_at = _HEAD.size + (_SUBJECT_SIZE if flags & _SUBJECT else 0)
-        choice = payload[1:2] + payload[_HEAD.size - 1 : _HEAD.size] + payload[tags_at:]
-        return Receipt(begin, end, bool(flags & _SESSION), payload[_HEAD.size : tags_at] or None, choice)
+        subject = payload[_HEAD.size : tags_at] or None
+        return Receipt(begin, end, bool(flags & _SESSION), subject, payload[1:3] + payload[tags_at:])
 
     def decision(self, receipt: Receipt) -> Decision:
         """The decision that *receipt* holds, whether or not it still stands.

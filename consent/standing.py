@@ -68,23 +68,24 @@ class Standings:
 
     def _read(self, header: str, cookie: str, gpc: bool) -> Standing:
         value = receipt_in(header, cookie)
-        return self._cleaned(header, self._check(value, gpc) if value else self._undecided[gpc])
-
-    def _check(self, value: str, gpc: bool) -> Standing:
+        if value is None:
+            return self._cleaned(header, self._undecided[gpc])
         try:
             receipt = self._receipts.open(value)
-            grants = self._choices.get((receipt.choice, gpc))
-            if grants is None:
-                grants = allowed(self._policy, self._receipts.decision(receipt), Signals(gpc))
-                if len(self._choices) < _CHOICES:
-                    self._choices[receipt.choice, gpc] = grants
+            grants = self._choices.get((receipt.choice, gpc)) or self._worked_out(receipt, gpc)
         except ReceiptError:
-            return self._undecided[gpc]
-        return Standing(grants, receipt, *window(receipt.begin, receipt.end, session=receipt.session))
+            return self._cleaned(header, self._undecided[gpc])
+        begin, end = window(receipt.begin, receipt.end, session=receipt.session)
+        return Standing(grants, receipt, begin, end, tuple(self._rules.unwelcome(header, grants)))
+
+    def _worked_out(self, receipt: Receipt, gpc: bool) -> Grants:
+        grants = allowed(self._policy, self._receipts.decision(receipt), Signals(gpc))
+        if len(self._choices) < _CHOICES:
+            self._choices[receipt.choice, gpc] = grants
+        return grants
 
     def _cleaned(self, header: str, standing: Standing) -> Standing:
-        unwelcome = self._rules.unwelcome(header, standing.grants)
-        return standing._replace(unwelcome=tuple(unwelcome)) if unwelcome else standing
+        return standing._replace(unwelcome=tuple(self._rules.unwelcome(header, standing.grants)))
 
 
 def receipt_in(header: str, cookie: str) -> str | None:
