@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
@@ -84,6 +84,12 @@ class Decision:
         if self.decided_at.tzinfo is not UTC or self.valid_until.tzinfo is not UTC:
             put(self, "decided_at", self.decided_at.astimezone(UTC))
             put(self, "valid_until", self.valid_until.astimezone(UTC))
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """All that was granted, as ``purpose:ID`` and ``service:ID``."""
+        purposes = {f"purpose:{purpose}" for purpose, yes in self.answers.items() if yes}
+        return frozenset(purposes | {f"service:{service}" for service in self.services})
 
     @property
     def grants_anything(self) -> bool:
@@ -169,6 +175,16 @@ def decide(policy: Policy, previous: Decision | None, answer: Answer, *, now: da
                 services |= set(policy.services_of[purpose])
         services |= {s for s in answer.services if policy.services[s].purpose in asked and not answer.is_refusal}
     return _dated(policy, previous, answer, answers, frozenset(services), now, subject)
+
+
+def taken_back(previous: Decision | None, decision: Decision) -> Decision | None:
+    """*decision*, with no later an end than *previous*, if it grants a part of that and no more; else ``None``.
+
+    Such an answer needs no proof of what was shown: nothing new runs by it, and something stops.
+    """
+    if previous is None or not decision.granted < previous.granted:
+        return None
+    return replace(decision, valid_until=min(decision.valid_until, previous.valid_until))
 
 
 def _dated(

@@ -110,8 +110,8 @@ def draw_up(previous: Decision | None, decision: Decision) -> tuple[Event, bytes
 
     Whatever was granted before and is not any more makes it a withdrawal; it names the subject whose grant it ends.
     """
-    before = _granted(previous) if previous else frozenset()
-    after = _granted(decision)
+    before = previous.granted if previous else frozenset()
+    after = decision.granted
     if before - after:
         return Event.WITHDRAWN, previous.subject if previous else None
     if not after:
@@ -125,8 +125,3 @@ def new_id(moment: datetime, randomness: bytes) -> uuid.UUID:
     number = milliseconds << 80 | int.from_bytes(randomness[:10], "big")
     number = number & ~(0xF << 76) | 0x7 << 76
     return uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62)
-
-
-def _granted(decision: Decision) -> frozenset[str]:
-    purposes = {f"purpose:{purpose}" for purpose, yes in decision.answers.items() if yes}
-    return frozenset(purposes | {f"service:{service}" for service in decision.services})

@@ -460,6 +460,27 @@ def test_a_store_that_is_down_grants_nothing_and_refuses_all_the_same(site: Site
     assert "TUBE" not in site.get().text
 
 
+def test_taking_a_part_back_never_fails_either(site: Site) -> None:
+    """With old words, and with a store that is down, what is no longer ticked stops; nothing new runs, nothing is prolonged."""
+    site.accept()
+    end = site.state.receipts.read(site.receipt or "").valid_until
+    site.clock.advance(days=10)
+    assert site.form(answer="custom", purposes=["statistics", "social"], notice="old").status_code == 303
+    assert site.get("/consent/state").json["purposes"] == ["necessary", "social", "statistics"]  # type: ignore[index]
+    assert site.records[-1].event is Event.WITHDRAWN
+    assert site.records[-1].notice is None
+    assert site.state.receipts.read(site.receipt or "").valid_until == end
+    assert site.form(answer="custom", purposes=["statistics", "marketing"], notice="old").status_code == 409
+    site.state.store.close()
+    path = site.state.store.path
+    path.rename(path.with_name("kept"))
+    path.mkdir()
+    token = site.token("/consent/preferences")
+    assert site.form(answer="custom", purposes=["statistics"], notice=token).status_code == 303
+    assert site.get("/consent/state").json["purposes"] == ["necessary", "statistics"]  # type: ignore[index]
+    assert site.form(answer="custom", purposes=["statistics", "social"], notice=token).status_code == 503
+
+
 def test_gpc_is_honoured_recorded_and_overridden_only_on_purpose(site: Site) -> None:
     """*Accept all* does not override the browser's signal; the separate box does."""
     token = site.token()

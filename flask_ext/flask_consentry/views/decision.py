@@ -16,6 +16,7 @@ from flask import Response, jsonify, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from consent import Answer, AnswerError, Decision, Duration, Method, StoreError, TokenError, decide
+from consent.decision import taken_back
 from consent.ledger import Record
 from consent.notice import Notice, recognise
 from consent.wire import Submitted
@@ -54,26 +55,30 @@ def _to_choices(body: dict[str, Any]) -> BaseResponse:
 
 
 def _take(state: State, visit: Visit, said: Submitted) -> BaseResponse:
-    given = _answer(state, visit, said, None)
     notice = _notice(state, visit, said)
-    if notice is None and not given.is_refusal:
-        return _ask_again(state, visit, said)
     given = _answer(state, visit, said, notice)
-    _check_frame(state, said)
     try:
         given.check(state.policy)
         decision = None if given.method is Method.ONCE else _decide(state, visit, given)
     except AnswerError as error:
+        if notice is None and not given.is_refusal:
+            return _ask_again(state, visit, said)
         raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
+    # What only takes back never fails, as far as it goes: not by old words, and not by a store that is down.
+    fallback = decision if given.is_refusal or decision is None else taken_back(visit.decision, decision)
+    if notice is None:
+        if fallback is None:
+            return _ask_again(state, visit, said)
+        decision = fallback
+    _check_frame(state, said)
     try:
         record = recording.keep(state, visit, given, decision, notice=notice, key=said.key, surface=said.surface)
     except StoreError as error:
         _LOG.error("an answer was not recorded: %s", error)
-        if not given.is_refusal:
-            raise Refused(
-                HTTPStatus.SERVICE_UNAVAILABLE, "the answer could not be recorded; nothing was granted"
-            ) from None
-        return _answered(state, visit, said, decision, None)
+        if fallback is None:
+            detail = "the answer could not be recorded; nothing was granted"
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail) from None
+        return _answered(state, visit, said, fallback, None)
     return _answered(state, visit, said, decision and record.decision, record)
 
 
@@ -94,14 +99,15 @@ def _answer(state: State, visit: Visit, said: Submitted, notice: Notice | None) 
 
 def _notice(state: State, visit: Visit, said: Submitted) -> Notice | None:
     """The words that the answer is about; ``None`` if they are unknown, too old or no longer true."""
-    wanted = f"placeholder:{said.service}" if said.method in _FRAMES else ("question", "permission")
     if said.method in _FRAMES and said.service not in state.policy.services:
         raise Refused(HTTPStatus.BAD_REQUEST, "unknown service")
     try:
         notice = recognise(state.policy, state.notices.read(said.notice, now=visit.now))
     except TokenError:
         return None
-    return notice if notice.kind.startswith(wanted) else None
+    kind, _, about = notice.kind.partition(":")
+    fits = about == said.service and kind == "placeholder" if said.method in _FRAMES else kind != "placeholder"
+    return notice if fits else None
 
 
 def _ask_again(state: State, visit: Visit, said: Submitted) -> BaseResponse:
