@@ -76,12 +76,16 @@ function settle({ ask, purposes, services }: ConsentryState): void {
   }
 }
 
-/** Hands the answer to the guard, which tells the page and the other tabs; without a guard, does so itself. */
-function tell(answer: Answer): void {
+/**
+ * Hands the answer to the guard, which tells the page and the other tabs; without a guard, does so itself. Tells
+ * whether something that ran here was taken back.
+ */
+function tell(answer: Answer): boolean {
   const guard = window.consentry as Guard | undefined;
   if (guard) return guard[UPDATE](answer);
   new BroadcastChannel(CHANNEL).postMessage(answer);
   settle(answer);
+  return false;
 }
 
 /** Back to where the form says, as the server would send the browser. */
@@ -113,9 +117,10 @@ async function answer(form: HTMLFormElement, button: HTMLButtonElement): Promise
     const url = outcome.embed ?? slot?.dataset.frame;
     if (slot && url) open(slot, url, true);
     form.closest("dialog")?.close();
-    tell(outcome);
+    const gone = tell(outcome);
     speech.textContent = saved;
     if (!form.closest("[data-consentry=banner]") && !slot) leave(form);
+    else if (gone) location.reload();
   }
 }
 

@@ -56,14 +56,16 @@ function start({ rules = "", services, purposes, duration, state: stateUrl = "" 
     return verdict === "unknown" || verdict === "drop";
   }
 
-  function take({ decided, ask, purposes, services, duration, rules }: Answer, own: boolean): void {
+  /** Goes by an answer, this page's own or another's; tells whether something that ran here was taken back. */
+  function take({ decided, ask, purposes, services, duration, rules }: Answer, own: boolean): boolean {
     const gone = exceeds(now.services, services);
     now = Object.freeze({ decided, ask, purposes, services, duration });
     grant(rules);
     if (own) channel?.postMessage({ ...now, rules });
     document.dispatchEvent(new CustomEvent("consentry:change", { detail: now }));
-    // What has run cannot be stopped in a page, only with it.
-    if (gone) location.reload();
+    // What has run cannot be stopped in a page, only with it. Whoever answered here sees to that by itself.
+    if (gone && !own) location.reload();
+    return gone;
   }
 
   grant(JSON.parse(rules || "{}") as Answer["rules"]);

@@ -18,7 +18,7 @@ export interface Answer extends ConsentryState {
 
 /** The guard as the banner sees it: `update` is reached by a symbol, so that it is nobody's interface. */
 export const UPDATE = Symbol.for("consentry.update");
-export type Guard = Consentry & { readonly [UPDATE]: (answer: Answer) => void };
+export type Guard = Consentry & { readonly [UPDATE]: (answer: Answer) => boolean };
 
 /** The name of the tabs' common channel. */
 export const CHANNEL = "consentry";
