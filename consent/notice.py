@@ -52,7 +52,7 @@ QUESTION_KEYS = (
 #: Messages of the page that asks for one purpose that bear on the answer.
 PERMISSION_KEYS = (
     "needs_title",
-    "needs_detail",
+    "controller_asks",
     "needs_allow",
     "stands_for",
     "ask_again",
