@@ -59,8 +59,10 @@ class PolicyError(ConsentError):
 class UnknownPurpose(PolicyError):
     """A purpose was named that the policy does not declare: a mistake in the site's code."""
 
-    def __init__(self, purpose: str, known: Sequence[str]) -> None:
+    def __init__(self, purpose: str, known: Sequence[str], *, is_service: bool = False) -> None:
         remedy = f"Declare [purposes.{purpose}] or use one of: {', '.join(known)}"
+        if is_service:
+            remedy = f'It is a service: write service="{purpose}"'
         super().__init__("the policy", [Problem(f"purposes.{purpose}", "not declared", remedy)])
         #: The purpose as the caller spelt it.
         self.purpose = purpose

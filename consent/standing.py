@@ -64,17 +64,17 @@ class Standings:
         if not header:
             return self._undecided[gpc]
         found = (self._remembered if len(header) <= _LONGEST else self._read)(header, cookie, gpc)
-        return found if found.begin <= now < found.end else self._cleaned(header, self._undecided[gpc])
+        return found if found.begin <= now < found.end else self._without(header, gpc)
 
     def _read(self, header: str, cookie: str, gpc: bool) -> Standing:
         value = receipt_in(header, cookie)
         if value is None:
-            return self._cleaned(header, self._undecided[gpc])
+            return self._without(header, gpc)
         try:
             receipt = self._receipts.open(value)
             grants = self._choices.get((receipt.choice, gpc)) or self._worked_out(receipt, gpc)
         except ReceiptError:
-            return self._cleaned(header, self._undecided[gpc])
+            return self._without(header, gpc)
         begin, end = window(receipt.begin, receipt.end, session=receipt.session)
         return Standing(grants, receipt, begin, end, tuple(self._rules.unwelcome(header, grants)))
 
@@ -84,8 +84,10 @@ class Standings:
             self._choices[receipt.choice, gpc] = grants
         return grants
 
-    def _cleaned(self, header: str, standing: Standing) -> Standing:
-        return standing._replace(unwelcome=tuple(self._rules.unwelcome(header, standing.grants)))
+    def _without(self, header: str, gpc: bool) -> Standing:
+        """The standing of a visitor whose receipt does not count."""
+        undecided = self._undecided[gpc]
+        return undecided._replace(unwelcome=tuple(self._rules.unwelcome(header, undecided.grants)))
 
 
 def receipt_in(header: str, cookie: str) -> str | None:

@@ -35,9 +35,10 @@ _LINKS = {
     "refresh": links.refresh,
     "reporting-endpoints": links.reports,
     "report-to": links.reports,
-    "speculation-rules": links.speculation,
 }
-_GUARDED = frozenset({"set-cookie", *_LINKS})
+#: ``Speculation-Rules`` names a file that may name anybody to fetch from, past every policy.
+_NEVER = frozenset({"speculation-rules"})
+_GUARDED = frozenset({"set-cookie", *_LINKS}) | _NEVER
 _SPECIAL = _CACHING | _GUARDED
 _FRAMING = frozenset({"content-security-policy", "content-security-policy-report-only", "x-frame-options"})
 _DOCUMENTS = ("text/html", "application/xhtml+xml")

@@ -219,7 +219,7 @@ class Policy:
         :raises UnknownPurpose: it is not: a mistake in the site's code and not a refusal by the visitor.
         """
         if purpose != NECESSARY and purpose not in self.purposes:
-            raise UnknownPurpose(purpose, [NECESSARY, *self.purposes])
+            raise UnknownPurpose(purpose, [NECESSARY, *self.purposes], is_service=purpose in self.services)
 
 
 def _memory(cookies: tuple[Cookie, ...]) -> str:

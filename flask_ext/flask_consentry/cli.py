@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
-from flask import current_app
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from consent import ConsentError, Policy, StoreError
 from consent import policy as policies
 from consent.ledger import export as exports
 
+from . import current
 from .state import State
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ def export(form: str, since: datetime | None, until: datetime | None, output: Te
 
 
 def _state() -> State:
-    found = current_app.extensions.get("consentry")
-    if not isinstance(found, State):
-        raise click.ClickException("this application has no Consentry extension; call Consentry(app) or init_app(app)")
-    return found
+    try:
+        return current.state()
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _policy_of(info: ScriptInfo) -> Policy:

@@ -11,6 +11,7 @@ from flask import Response, current_app, make_response, request
 from consent import Decision
 
 from . import render
+from .state import KEY as STATE
 from .state import State
 from .visit import KEY, Visit
 
@@ -23,7 +24,7 @@ def state() -> State:
 
     :raises RuntimeError: the application has no ``Consentry``.
     """
-    found = current_app.extensions.get("consentry")
+    found = current_app.extensions.get(STATE)
     if not isinstance(found, State):
         raise RuntimeError("this application has no Consentry extension; call Consentry(app) or init_app(app)")
     return found
@@ -55,8 +56,6 @@ class CurrentConsent:
         if service is not None:
             return policy.service(service).id in current.grants.services
         assert purpose is not None  # noqa: S101  # told to mypy; checked above
-        if purpose not in policy.purposes and purpose in policy.services:
-            raise TypeError(f'"{purpose}" is a service, not a purpose: write service="{purpose}"')
         policy.require_purpose(purpose)
         return purpose in current.grants.purposes
 

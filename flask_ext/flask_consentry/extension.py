@@ -13,13 +13,10 @@ from consent import policy
 
 from . import jinja
 from .config import Settings
-from .state import Clock, Entropy, build
+from .state import KEY, Clock, Entropy, build
 from .views import blueprint, well_known
 from .visit import KEY as VISIT
 from .wsgi import Gate
-
-#: Where an application's :class:`~flask_consentry.state.State` stands in ``app.extensions``.
-KEY = "consentry"
 
 
 def _utc_now() -> datetime:

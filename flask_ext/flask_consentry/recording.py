@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from flask import request
 
-from consent import Answer, Decision, Duration, Method
+from consent import Answer, Decision, Duration
 from consent.audience.device import device
 from consent.grants import conflicts
 from consent.ledger import Event, Record, Submission, Surface, draw_up
@@ -95,7 +95,7 @@ def _changes_nothing(previous: Decision | None, decision: Decision) -> bool:
 
 def _said(answer: Answer) -> tuple[str, ...]:
     ticked = (" ".join(sorted(names)) for names in (answer.asked, answer.purposes, answer.services))
-    override = "override" if answer.method is not Method.ONCE and answer.override_gpc else ""
+    override = "override" if answer.override_gpc else ""
     return (answer.method, answer.duration, override, *ticked)
 
 

@@ -62,8 +62,6 @@ def head(state: State, visit: Visit, *, nonce: str | None = None) -> Markup:
         "head",
         guard_url=asset("guard.js"),
         css_url=asset("banner.css"),
-        css_needed=True,
-        script_needed=True,
         banner_url=asset("banner.js"),
         nonce=nonce or _site_nonce(),
         rules=state.gate.browser_rules,
@@ -107,7 +105,6 @@ def _asked(notice: Notice) -> PurposeNotice:
 
 def link(state: State, visit: Visit) -> Markup:
     """The way to change or take back, for a footer."""
-    visit.consulted = True
     notice = question(state.policy, language(state.policy), state.policy.purposes)
     return _fragment("link", **_form(state, visit, notice, "preferences"))
 
@@ -204,7 +201,7 @@ def cookie_table(state: State) -> Markup:
 def notice_html(notice: Notice) -> str:
     """*notice* as visitors saw it, without what differs between two of them: what the ledger keeps."""
     blank = {"t": wording(notice.language), "notice": notice, "token": "", "key": "", "next": "/", "surface": ""}
-    blank["who"] = notice.controller.name or wording(notice.language).this_site
+    blank["who"] = _who(notice)
     blank |= {"action": "", "preferences_url": "", "answers": frozenset(), "ticked_services": frozenset()}
     if notice.kind == "question":
         return str(_fragment("banner", **blank))
@@ -218,7 +215,7 @@ def notice_html(notice: Notice) -> str:
 def _own_row(state: State, t: Wording) -> dict[str, Any]:
     controller = state.policy.controller
     return {
-        "name": state.cookie_name(secure=request.is_secure),
+        "name": state.cookie_names[request.is_secure],
         "kind": "cookie",
         "service": t.privacy_choices,
         "provider": controller.name,
@@ -237,7 +234,7 @@ def _form(state: State, visit: Visit, notice: Notice, surface: str) -> dict[str,
     return {
         "t": wording(notice.language),
         "notice": notice,
-        "who": notice.controller.name or wording(notice.language).this_site,
+        "who": _who(notice),
         "token": state.notices.write(notice, now=visit.now),
         "key": urlsafe_b64encode(state.entropy(16)).rstrip(b"=").decode(),
         "next": back,
@@ -252,6 +249,11 @@ def _form(state: State, visit: Visit, notice: Notice, surface: str) -> dict[str,
         "decided": decision is not None,
         "granted_any": decision is not None and decision.grants_anything,
     }
+
+
+def _who(notice: Notice) -> str:
+    """Who asks, in the notice's language where the policy names nobody."""
+    return notice.controller.name or wording(notice.language).this_site
 
 
 def _ticked(policy: Policy, decision: Decision | None) -> frozenset[str]:

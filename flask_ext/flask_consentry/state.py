@@ -23,6 +23,9 @@ from consent.standing import Standings
 
 from .config import Settings
 
+#: Where an application's :class:`State` stands in ``app.extensions``.
+KEY = "consentry"
+
 Clock = Callable[[], datetime]
 #: Returns as many random bytes as it is asked for.
 Entropy = Callable[[int], bytes]
@@ -32,7 +35,8 @@ Entropy = Callable[[int], bytes]
 class State:
     """See the module.
 
-    :param cookie_names: Of the receipt cookie, over HTTP and over HTTPS.
+    :param cookie_names: Of the receipt cookie, over HTTP and over HTTPS: ``__Host-`` binds it to this host (RFC 6265bis
+        §4.1.3).
     """
 
     settings: Settings
@@ -50,10 +54,6 @@ class State:
     regions: Regions | None
     standings: Standings
     cookie_names: tuple[str, str]
-
-    def cookie_name(self, *, secure: bool) -> str:
-        """Name of the receipt cookie: ``__Host-`` binds it to this host over HTTPS (RFC 6265bis §4.1.3)."""
-        return self.cookie_names[secure]
 
 
 def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy, necessary: Iterable[str]) -> State:

@@ -180,6 +180,7 @@ def _routes(app: Flask) -> None:
     def links() -> Response:
         sent = Response("x", mimetype="text/plain")
         sent.headers.add("Link", "<https://stats.example.net>; rel=preconnect, </next>; rel=next")
+        sent.headers["Speculation-Rules"] = '"/rules.json"'
         sent.headers["Refresh"] = "0; url=https://elsewhere.example/"
         return sent
 

@@ -167,6 +167,8 @@ def test_a_frame_that_could_never_load_is_a_mistake(site: Site) -> None:
         render_template_string('{{ consent_embed("tube", "https://www.youtube.com/embed/x", title="t") }}')
     with site.app.test_request_context(), pytest.raises(PolicyError, match=r"purposes\.stats"):
         render_template_string('{% consent "stats" %}{% endconsent %}')
+    with site.app.test_request_context(), pytest.raises(PolicyError, match='write service="youtube"'):
+        render_template_string('{% consent "youtube" %}{% endconsent %}')
 
 
 def test_the_beacon_counts_only_with_consent_and_never_tells(site: Site) -> None:

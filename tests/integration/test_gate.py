@@ -105,6 +105,7 @@ def test_links_and_jumps_are_filtered(site: Site) -> None:
     assert "Refresh" not in headers
     site.accept()
     assert "preconnect" in site.get("/links").headers["Link"]
+    assert "Speculation-Rules" not in site.get("/links").headers
 
 
 def test_a_page_is_private_and_what_is_the_same_for_all_is_not(site: Site) -> None:

@@ -198,6 +198,7 @@ def test_an_unclosed_quote_hides_no_target(value: str) -> None:
         ('{"group": "g", "endpoints": [{"url": "https://t.example/r"}]}', False),
         ('{"group": "g", "endpoints": [{"url": "https:\\/\\/t.example\\/r"}]}', False),
         ('main="//t.example/r"', False),
+        ('main="/reports", ' + "x" * 9000 + ', other="https://t.example/r"', False),
     ],
 )
 def test_reports_go_nowhere_else(value: str, passes: bool) -> None:

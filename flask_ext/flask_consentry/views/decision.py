@@ -182,7 +182,7 @@ def _frame(state: State, visit: Visit, said: Submitted) -> str | None:
 def _set_receipt(response: Response | BaseResponse, state: State, visit: Visit, decision: Decision) -> None:
     left = decision.valid_until - visit.now
     response.set_cookie(
-        state.cookie_name(secure=visit.secure),
+        state.cookie_names[visit.secure],
         state.receipts.write(decision),
         max_age=None if decision.duration is Duration.SESSION else left,
         domain=state.settings.cookie_domain,
