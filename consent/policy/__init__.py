@@ -3,7 +3,20 @@
 from ..lifetime import Lifetime
 from .advice import Advice, advise
 from .loader import load, parse
-from .model import NECESSARY, Basis, Controller, Cookie, Kind, Policy, Provider, Purpose, Service, Text
+from .model import (
+    NECESSARY,
+    Basis,
+    Controller,
+    Cookie,
+    Embedding,
+    Kind,
+    Opens,
+    Policy,
+    Provider,
+    Purpose,
+    Service,
+    Text,
+)
 
 __all__ = [
     "NECESSARY",
@@ -11,8 +24,10 @@ __all__ = [
     "Basis",
     "Controller",
     "Cookie",
+    "Embedding",
     "Kind",
     "Lifetime",
+    "Opens",
     "Policy",
     "Provider",
     "Purpose",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .model import LONGEST_USUAL, NECESSARY, Policy
+from .model import LONGEST_USUAL, NECESSARY, Kind, Policy, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,21 @@ def advise(policy: Policy) -> Iterator[Advice]:
             remedy = "Declare a service for it, or remove it: visitors are asked for something that never runs"
             yield Advice(f"purposes.{purpose}", "a purpose without a service", remedy)
     for service in policy.services.values():
-        if service.purpose == NECESSARY and not service.reason:
-            remedy = "Write down in reason why the site cannot work without it, or give it another purpose"
-            yield Advice(f"services.{service.id}.reason", "necessary without a written reason", remedy)
-        if not service.provider.name:
-            yield Advice(f"services.{service.id}.provider", "nobody is named as its provider", "Name the company")
-        for cookie in service.cookies:
-            if cookie.lifetime and cookie.lifetime > LONGEST_USUAL:
-                remedy = "Shorten it to 13 months or less, or be ready to explain it"
-                yield Advice(f"services.{service.id}.cookies", f"{cookie.name} lasts more than 13 months", remedy)
+        yield from _about(service)
+
+
+def _about(service: Service) -> Iterator[Advice]:
+    key = f"services.{service.id}"
+    if service.purpose == NECESSARY and not service.reason:
+        remedy = "Write down in reason why the site cannot work without it, or give it another purpose"
+        yield Advice(f"{key}.reason", "necessary without a written reason", remedy)
+    if service.purpose == NECESSARY and service.alternative:
+        yield Advice(f"{key}.purpose", "necessary, although there is another way", service.alternative.rstrip("."))
+    if not service.provider.name:
+        yield Advice(f"{key}.provider", "nobody is named as its provider", "Name the company")
+    for cookie in service.cookies:
+        if cookie.lifetime and cookie.lifetime > LONGEST_USUAL:
+            remedy = "Shorten it to 13 months or less, or be ready to explain it"
+            if cookie.kind is not Kind.COOKIE:
+                remedy = "Have it deleted earlier, by code of your own, or be ready to explain it"
+            yield Advice(f"{key}.cookies", f"{cookie.name} lasts more than 13 months", remedy)

@@ -17,8 +17,20 @@ from marshmallow import ValidationError
 from .. import wording
 from ..errors import PolicyError, Problem
 from ..lifetime import Lifetime
-from . import mistakes
-from .model import NECESSARY, Basis, Controller, Cookie, Policy, Provider, Purpose, Service, Text
+from . import mistakes, use
+from .model import (
+    NECESSARY,
+    Basis,
+    Controller,
+    Cookie,
+    Embedding,
+    Opens,
+    Policy,
+    Provider,
+    Purpose,
+    Service,
+    Text,
+)
 from .schema import PolicySchema
 
 _DEFAULT_LIFETIME = Lifetime(months=6)  # CNIL deliberation 2020-091: keep yes and no for six months
@@ -52,11 +64,11 @@ def parse(text: str, *, file: str = "consent.toml") -> Policy:
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(file, [Problem("", f"not valid TOML: {error}", "Mend the line it names")]) from None
     try:
-        data, problems = PolicySchema().load(raw), []
+        data, problems = PolicySchema().load(use.expanded(raw)), []
     except ValidationError as error:
         problems = list(mistakes.read(error.messages))
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
-    problems += _contradictions(raw, data)
+    problems += [*_contradictions(raw, data), *use.problems(raw, data)]
     if problems:
         raise PolicyError(file, sorted(set(problems), key=lambda problem: problem.key))
     policy = _build(data)
@@ -110,6 +122,7 @@ def _service_contradictions(
         yield Problem(
             f"{key}.reason", "only necessary services have a reason", f'Remove it or write purpose = "{NECESSARY}"'
         )
+    yield from _embedding_contradictions(key, fields)
     for number, cookie in enumerate(fields.get("cookies", [])):
         if "name" not in cookie:
             continue
@@ -120,6 +133,17 @@ def _service_contradictions(
         if first != where:
             remedy = "Declare a name once, for one service"
             yield Problem(f"{where}.name", f'"{cookie["name"]}" is declared already, at {first}', remedy)
+
+
+def _embedding_contradictions(key: str, fields: Mapping[str, Any]) -> Iterator[Problem]:
+    """A frame without a host, a widget without a script: neither could ever open."""
+    opens, embedding = fields.get("opens", Opens.DOCUMENT), fields.get("embedding", {})
+    if opens is Opens.FRAME and "frame-src" not in fields.get("hosts", {}):
+        yield Problem(f"{key}.hosts.frame-src", "missing", 'Name the host of its frame, or remove opens = "frame"')
+    if opens is Opens.WIDGET:
+        for name in ("script", "markers"):
+            if not embedding.get(name):
+                yield Problem(f"{key}.embedding.{name}", "missing", 'Add it, or remove opens = "widget"')
 
 
 def _build(data: Mapping[str, Any]) -> Policy:
@@ -159,4 +183,19 @@ def _service(key: str, fields: Mapping[str, Any], controller: Controller) -> Ser
         sells_or_shares=fields.get("sells_or_shares", fields["purpose"] == _MARKETING),
         reason=fields.get("reason", ""),
         version=fields.get("version", 1),
+        opens=fields.get("opens", _usual(fields.get("hosts", {}))),
+        embedding=_embedding(fields.get("embedding", {})),
+        routes=tuple(fields.get("routes", ())),
+        vendor_cookies=tuple(Cookie(service=key, **cookie) for cookie in fields.get("vendor_cookies", [])),
+        alternative=fields.get("alternative", ""),
+        catalogue=fields.get("use", ""),
     )
+
+
+def _usual(hosts: Mapping[str, Any]) -> Opens:
+    """How a service opens that does not say so: what loads nothing but frames is a frame."""
+    return Opens.FRAME if set(hosts) == {"frame-src"} else Opens.DOCUMENT
+
+
+def _embedding(fields: Mapping[str, Any]) -> Embedding:
+    return Embedding(**{**fields, "markers": tuple(fields.get("markers", ()))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,11 +12,13 @@ from .schema import (
     ControllerSchema,
     CookieSchema,
     DecisionSchema,
+    EmbeddingSchema,
     PolicySchema,
     ProviderSchema,
     PurposeSchema,
     ServiceSchema,
     TextSchema,
+    VendorCookieSchema,
 )
 
 #: Every key that may stand at some level of the file, for "did you mean".
@@ -31,10 +34,15 @@ _KEYS = sorted(
             ServiceSchema,
             ProviderSchema,
             CookieSchema,
+            VendorCookieSchema,
+            EmbeddingSchema,
         )
         for key in schema().fields
     }
 )
+
+#: Keys of a service whose value is a list of tables.
+_LISTS = re.compile(r"services\.[^.]+\.(?:vendor_)?cookies\b")
 
 
 def read(messages: Any, path: tuple[str, ...] = ()) -> Iterator[Problem]:
@@ -52,7 +60,7 @@ def read(messages: Any, path: tuple[str, ...] = ()) -> Iterator[Problem]:
 def _problem(key: str, message: str) -> Problem:
     if message == "Unknown field.":
         return _unknown(key)
-    if message == "Invalid input type." or key.endswith(".cookies"):
+    if message == "Invalid input type." or _LISTS.fullmatch(key):
         return _not_a_table(key.removesuffix("._schema"))
     if message == "Missing data for required field.":
         return Problem(key, "missing", "Add it; docs/policy.md shows how")
@@ -66,9 +74,8 @@ def _problem(key: str, message: str) -> Problem:
 
 
 def _not_a_table(key: str) -> Problem:
-    service, cookies, _ = key.partition(".cookies")
-    if cookies:
-        return Problem(key, "not a list of tables", f"Write [[{service}.cookies]] with name and lifetime")
+    if listed := _LISTS.match(key):
+        return Problem(key, "not a list of tables", f"Write [[{listed[0]}]] with name and lifetime")
     return Problem(key, "not a table", f"Write [{key}] and its keys below it")
 
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from ..errors import UnknownPurpose, UnknownService
 from ..lifetime import Lifetime
+from ..version import VERSION
 from .revision import fingerprint, tag
 
 #: The purpose that is built in and never asked about (ePrivacy Directive Art. 5(3), second sentence).
@@ -42,6 +43,18 @@ class Kind(enum.StrEnum):
     COOKIE = "cookie"
     LOCAL_STORAGE = "local_storage"
     SESSION_STORAGE = "session_storage"
+    INDEXED_DB = "indexed_db"
+
+
+class Opens(enum.StrEnum):
+    """How a service is brought into a page."""
+
+    #: In a frame of the vendor: a video, a map, a player.
+    FRAME = "frame"
+    #: By a vendor script that draws where its marker stands: a post, comments. It runs in a sandbox of its own.
+    WIDGET = "widget"
+    #: In the page itself: statistics, pixels, fonts, captchas, payments.
+    DOCUMENT = "document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,7 @@ class Cookie:
     :param service: Id of the service that sets it.
     :param lifetime: How long it may last at most; ``None`` until the browser is closed.
     :param description: What it is for, by language; may be empty.
+    :param host: The vendor's host that stores it, such as ``.youtube.com``; empty for one of the site itself.
     """
 
     name: str
@@ -87,6 +101,7 @@ class Cookie:
     kind: Kind = Kind.COOKIE
     lifetime: Lifetime | None = None
     description: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
 
     def matches(self, name: str) -> bool:
         """Whether *name* is this cookie's name or begins with its prefix."""
@@ -94,13 +109,39 @@ class Cookie:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """How a frame or a widget of a service stands in a page.
+
+    :param markers: The elements in which a widget's script draws: ``tag.class``, ``tag[attribute]`` or ``.class``.
+    :param script: URL of a widget's script; empty for a frame.
+    :param sandbox: Tokens of the frame's ``sandbox`` attribute; empty for no such attribute.
+    :param allow: The frame's ``allow`` attribute (Permissions Policy).
+    :param credentialless: Whether browsers that can should load the frame without its cookies.
+    :param plays: Whether it is played (video, audio) or shown (map, post): the words for visitors differ.
+    """
+
+    markers: tuple[str, ...] = ()
+    script: str = ""
+    sandbox: str = ""
+    allow: str = ""
+    credentialless: bool = False
+    plays: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A thing that serves a purpose: a video player, a statistics script, a beacon of the site itself.
 
     :param hosts: Origins it loads from, by CSP directive; empty for one that stays on the site.
+    :param cookies: What it stores under the site's own host.
     :param sells_or_shares: Whether data is sold or shared as US state laws mean it; Global Privacy Control denies it.
     :param reason: Why it is strictly necessary, in writing; only for services of purpose ``necessary``.
     :param version: Raised by the developer to ask again although nothing else changed; from 1.
+    :param embedding: How its frame or widget stands in a page.
+    :param routes: Paths on which alone its hosts are let through, ``*`` at the end for all below; empty: everywhere.
+    :param vendor_cookies: What it stores on its own hosts: told to visitors, out of the gate's reach.
+    :param alternative: How to do without it, such as by hosting the same files; may be empty.
+    :param catalogue: Id of the entry of :mod:`.catalogue` that it was made of; empty if declared by hand.
     """
 
     id: str
@@ -112,6 +153,18 @@ class Service:
     sells_or_shares: bool = False
     reason: str = ""
     version: int = 1
+    opens: Opens = Opens.DOCUMENT
+    embedding: Embedding = Embedding()
+    routes: tuple[str, ...] = ()
+    vendor_cookies: tuple[Cookie, ...] = ()
+    alternative: str = ""
+    catalogue: str = ""
+
+    def runs_on(self, path: str) -> bool:
+        """Whether its hosts may be let through on a page at *path*."""
+        return not self.routes or any(
+            path.startswith(route[:-1]) if route.endswith("*") else path == route for route in self.routes
+        )
 
     def tag_under(self, purpose: bytes) -> bytes:
         """Three bytes that change when what a visitor agreed to changes: see :mod:`.revision`.
@@ -170,6 +223,8 @@ class Policy:
     revision: str = field(init=False)
     #: SHA-256, hexadecimal, of :attr:`source`: changes with every character declared.
     digest: str = field(init=False)
+    #: Changes with every character declared and every release of this package: 8 hexadecimal digits.
+    edition: str = field(init=False)
     #: Purpose ids by receipt tag.
     purpose_by_tag: Mapping[bytes, str] = field(init=False, repr=False)
     #: Receipt tags by service id, of services that are asked about.
@@ -178,6 +233,8 @@ class Policy:
     service_by_tag: Mapping[bytes, str] = field(init=False, repr=False)
     #: Service ids by purpose id, ``necessary`` among them; empty tuples where nothing is declared.
     services_of: Mapping[str, tuple[str, ...]] = field(init=False, repr=False)
+    #: Services that are let through on some paths only.
+    routed: tuple[Service, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__  # the documented way round frozen=True
@@ -196,13 +253,20 @@ class Policy:
             for purpose in (NECESSARY, *self.purposes)
         }
         put(self, "services_of", MappingProxyType(by_purpose))
+        put(self, "routed", tuple(service for service in self.services.values() if service.routes))
         put(self, "revision", fingerprint((*self.purpose_by_tag, *self.service_by_tag)))
         put(self, "digest", hashlib.sha256(self.source.encode()).hexdigest())
+        put(self, "edition", hashlib.sha256(f"{VERSION}\n{self.digest}".encode()).hexdigest()[:8])
 
     @property
     def cookies(self) -> tuple[Cookie, ...]:
         """Every declared cookie and storage key, in the order of the services."""
         return tuple(cookie for service in self.services.values() for cookie in service.cookies)
+
+    def services_on(self, services: frozenset[str], path: str) -> frozenset[str]:
+        """Those of *services* (ids) that are let through on a page at *path*; the same object if that is all."""
+        elsewhere = {service.id for service in self.routed if service.id in services and not service.runs_on(path)}
+        return services - elsewhere if elsewhere else services
 
     def service(self, service: str) -> Service:
         """The declared service of that id.
@@ -222,11 +286,15 @@ class Policy:
             raise UnknownPurpose(purpose, [NECESSARY, *self.purposes], is_service=purpose in self.services)
 
 
+#: Storage that outlives the browser's windows, whatever lifetime a file gives.
+_LASTING = (Kind.LOCAL_STORAGE, Kind.INDEXED_DB)
+
+
 def _memory(cookies: tuple[Cookie, ...]) -> str:
     """How long a service remembers a browser, as coarsely as it is material."""
     if not cookies:
         return "nothing"
     longest = max((cookie.lifetime.total_seconds if cookie.lifetime else 0) for cookie in cookies)
-    if longest == 0 and all(cookie.kind is not Kind.LOCAL_STORAGE for cookie in cookies):
+    if longest == 0 and all(cookie.kind not in _LASTING for cookie in cookies):
         return "session"
     return "persistent" if longest <= LONGEST_USUAL.total_seconds else "beyond 13 months"

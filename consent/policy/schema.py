@@ -1,4 +1,4 @@
-"""The shape of ``consent.toml``, as marshmallow schemas that refuse what they do not know.
+"""The shape of ``consent.toml`` and of catalogue entries, as marshmallow schemas that refuse what they do not know.
 
 Shape only: that a service's purpose exists, or that a language is complete, is checked by :mod:`.loader`.
 """
@@ -6,12 +6,13 @@ Shape only: that a service's purpose exists, or that a language is complete, is 
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from ..lifetime import Lifetime
-from .model import Basis, Kind
+from .model import NECESSARY, Basis, Kind, Opens
 
 #: CSP Level 3 fetch directives that can name a host.
 DIRECTIVES = (
@@ -30,8 +31,11 @@ DIRECTIVES = (
 #: Nothing is remembered for longer than this, whatever a file says.
 _LONGEST = Lifetime(months=120)
 
+_HOST = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*"
 _ORIGIN = re.compile(r"(?:(?:https?|wss?)://)?(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d{1,5})?")
 _COOKIE_NAME = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+\*?")
+#: An element in which a vendor's script draws: the few forms that vendors use, so that no file can slow a page down.
+_MARKER = r"(?:[a-z][a-z0-9-]*)?\.[A-Za-z0-9_-]+|[a-z][a-z0-9-]*(?:\[[a-z][a-z0-9_:-]*\]|#[A-Za-z0-9_-]+)"
 _ID = validate.Regexp(r"[a-z][a-z0-9_-]{0,39}\Z", error="Use small letters, digits, '_' and '-', at most 40.")
 _LANGUAGE = validate.Regexp(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", error='Write a BCP 47 tag such as "en" or "pt-BR".')
 _COUNTRY = validate.Regexp(r"[A-Z]{2}\Z", error='Write the two capital letters of ISO 3166-1, such as "IE".')
@@ -41,6 +45,7 @@ _LINE = validate.And(
 _URL = validate.Regexp(
     r"(https://[^\s\\]+|/(?![/\\])[^\s\\]*)\Z", error='Write an https URL or a path such as "/privacy".'
 )
+_TEXT = validate.And(validate.Length(1, 2000), validate.Regexp(r"\s*\S", error="Write a sentence."))
 
 
 class _LifetimeField(fields.Field[Lifetime]):
@@ -111,7 +116,41 @@ class CookieSchema(_Strict):
     description = fields.Dict(keys=fields.String(validate=_LANGUAGE), values=fields.String(validate=_LINE))
 
 
+class VendorCookieSchema(CookieSchema):
+    host = fields.String(
+        required=True, validate=validate.Regexp(rf"\.?{_HOST}\Z", error='Write a host name, such as ".youtube.com".')
+    )
+
+
+class EmbeddingSchema(_Strict):
+    markers = fields.List(
+        fields.String(
+            validate=validate.Regexp(
+                rf"(?:{_MARKER})\Z", error='Write "tag.class", ".class", "tag[attribute]" or "tag#id".'
+            )
+        )
+    )
+    script = fields.String(validate=validate.Regexp(r"https://[^\s\\]+\Z", error="Write an https URL."))
+    sandbox = fields.String(
+        validate=validate.Regexp(
+            r"[a-z-]+(?: [a-z-]+)*\Z", error='Write tokens of the sandbox attribute, such as "allow-scripts".'
+        )
+    )
+    allow = fields.String(validate=_LINE)
+    credentialless = fields.Boolean()
+    plays = fields.Boolean()
+
+
 class ServiceSchema(_Strict):
+    use = fields.String()
+    parameters = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(
+            validate=validate.Regexp(
+                rf"{_HOST}(?::\d{{1,5}})?\Z", error='Write a host name, and a port if needed: "stats.example.com".'
+            )
+        ),
+    )
     purpose = fields.String(required=True)
     name = fields.String(required=True, validate=_LINE)
     provider = fields.Nested(ProviderSchema)
@@ -127,8 +166,20 @@ class ServiceSchema(_Strict):
         ),
     )
     cookies = fields.List(fields.Nested(CookieSchema))
+    vendor_cookies = fields.List(fields.Nested(VendorCookieSchema))
     sells_or_shares = fields.Boolean()
-    reason = fields.String(validate=validate.Length(1, 2000))
+    opens = fields.Enum(Opens, by_value=True)
+    embedding = fields.Nested(EmbeddingSchema)
+    routes = fields.List(
+        fields.String(
+            validate=validate.Regexp(
+                r"/(?:[^\s*?#\\]+\*?)?\Z", error='Write a path below "/", such as "/checkout/*"; "*" only at its end.'
+            )
+        ),
+        validate=validate.Length(min=1),
+    )
+    alternative = fields.String(validate=_TEXT)
+    reason = fields.String(validate=_TEXT)
     version = fields.Integer(strict=True, validate=validate.Range(1, 9999))
 
 
@@ -139,3 +190,42 @@ class PolicySchema(_Strict):
     decision = fields.Nested(DecisionSchema)
     purposes = fields.Dict(keys=fields.String(validate=_ID), values=fields.Nested(PurposeSchema))
     services = fields.Dict(keys=fields.String(validate=_ID), values=fields.Nested(ServiceSchema))
+
+
+class _DateField(fields.Field[date]):
+    """A date as TOML writes it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        if type(value) is not date:
+            raise ValidationError("Write a date such as 2026-11-22.")
+        return value
+
+
+class ParameterSchema(_Strict):
+    description = fields.String(required=True, validate=_LINE)
+
+
+class FactSchema(_Strict):
+    about = fields.String(required=True, validate=_LINE)
+    source = fields.String(required=True, validate=_LINE)
+    seen = _DateField(required=True)
+    sure = fields.Boolean(required=True)
+    note = fields.String(validate=_TEXT)
+
+
+class EntrySchema(ServiceSchema):
+    """An entry of the catalogue, its parameters filled in: a service, and where each fact about it was found."""
+
+    class Meta:
+        unknown = RAISE
+        exclude = ("use", "routes", "reason", "version")
+
+    purpose = fields.String(
+        required=True, validate=validate.OneOf((NECESSARY, "preferences", "statistics", "marketing", "social"))
+    )
+    sells_or_shares = fields.Boolean(required=True)
+    opens = fields.Enum(Opens, by_value=True, required=True)
+    parameters = fields.Dict(
+        keys=fields.String(validate=validate.Regexp(r"[a-z]+\Z")), values=fields.Nested(ParameterSchema)
+    )
+    facts = fields.List(fields.Nested(FactSchema), required=True, validate=validate.Length(min=1))

@@ -141,11 +141,37 @@ def test_a_corrected_typo_changes_the_hash_but_not_the_revision() -> None:
         ('name = "Maps"', 'name = "Maps"\nversion = 2'),
         ("[purposes.social]", "[purposes.social]\nversion = 2"),
         ('name = "_pk_ses"\nlifetime = "session"', 'name = "_pk_ses"\nlifetime = "24 months"'),
+        ('name = "YouTube"', 'name = "YouTube"\ncookies = [{ name = "a", lifetime = "session", kind = "indexed_db" }]'),
     ],
 )
 def test_a_material_change_changes_the_revision(old: str, new: str) -> None:
     """Another provider, country, purpose, use or memory is something new."""
     assert policy().revision != changed(old, new).revision
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'routes = ["/films/*"]',
+        'opens = "frame"',
+        'embedding = { sandbox = "allow-scripts", plays = false }',
+        'vendor_cookies = [{ host = ".youtube.com", name = "YSC", lifetime = "session" }]',
+        'alternative = "Host the film yourself."',
+    ],
+)
+def test_how_a_service_is_shown_asks_nobody_anew(line: str) -> None:
+    """Where it runs, how it stands in a page and what else is told about it change the hash and no receipt."""
+    after = changed('name = "YouTube"', f'name = "YouTube"\n{line}')
+    assert after.revision == policy().revision
+    assert after.service_tags == policy().service_tags
+    assert after.digest != policy().digest
+
+
+def test_lists_of_tables_are_explained() -> None:
+    """The remedy shows the double brackets."""
+    for key in ("cookies", "vendor_cookies"):
+        found = problems(SMALL + f'[services.own]\npurpose = "social"\nname = "Own"\n{key} = "a"\n')
+        assert f"Write [[services.own.{key}]]" in found[f"services.own.{key}"]
 
 
 def test_advice_names_what_is_odd() -> None:
@@ -160,6 +186,7 @@ def test_advice_names_what_is_odd() -> None:
         [services.chat]
         purpose = "necessary"
         name = "Chat"
+        alternative = "Answer e-mails."
         [[services.chat.cookies]]
         name = "chat"
         lifetime = "2 years"
@@ -172,7 +199,18 @@ def test_advice_names_what_is_odd() -> None:
         "decision.lifetime",
         "purposes.statistics",
         "services.chat.reason",
+        "services.chat.purpose",
         "services.chat.provider",
         "services.chat.cookies",
     }
     assert list(advise(policy())) == []
+
+
+@pytest.mark.parametrize(
+    ("hosts", "opens"),
+    [("frame-src = ['https://a.example']", "frame"), ("frame-src = ['https://a.example']\nimg-src = ['https://a.example']", "document")],
+)  # fmt: skip
+def test_what_loads_nothing_but_frames_is_a_frame(hosts: str, opens: str) -> None:
+    """A service declared in three lines gets its placeholder, too."""
+    text = f'site = "x"\n[purposes.social]\n[services.a]\npurpose = "social"\nname = "A"\n[services.a.hosts]\n{hosts}\n'
+    assert parse(text).services["a"].opens == opens
