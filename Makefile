@@ -26,15 +26,16 @@ demo: ## serve the example site on http://127.0.0.1:5000 (PORT=… for another p
 	@sh scripts/demo.sh .venv-demo/bin/python "$(PORT)"
 
 test: env ## run all tests: Python, TypeScript (where Node is) and the example site in Chromium
-	$(PY) -m pytest --ignore=tests/e2e
+	@NGINX="$$(sh scripts/nginx.sh)" && export NGINX && $(PY) -m pytest --ignore=tests/e2e
 	@$(MAKE) test-banner
-	@CHROMIUM="$$(sh scripts/chromium.sh)" && export CHROMIUM && echo "Browser tests in $$CHROMIUM" && \
-		$(PY) -m pytest tests/e2e
+	@NGINX="$$(sh scripts/nginx.sh)" && CHROMIUM="$$(sh scripts/chromium.sh)" && export NGINX CHROMIUM && \
+		echo "Browser tests in $$CHROMIUM" && $(PY) -m pytest tests/e2e
 
 check: check-style check-types check-imports check-banner check-wheel check-lowest ## run every check beside the tests
 
-bench: env ## measure the gate against the bare application
-	$(PY) tests/benchmarks/gate.py
+bench: env ## measure the gate against the bare application, and the HTML gate against a plain parse
+	$(PY) -m tests.benchmarks.html
+	$(PY) -m tests.benchmarks.gate
 
 banner: $(BANNER)/node_modules/.package-lock.json ## build the browser side into the Flask extension (needs Node)
 	cd $(BANNER) && npm run build
@@ -72,7 +73,7 @@ check-wheel: env
 
 check-lowest:
 	@sh scripts/environment.sh .venv-lowest requirements/lowest.txt
-	.venv-lowest/bin/python -m pytest tests/unit tests/integration
+	@NGINX="$$(sh scripts/nginx.sh)" && export NGINX && .venv-lowest/bin/python -m pytest tests/unit tests/integration
 
 $(BANNER)/node_modules/.package-lock.json: $(BANNER)/package.json $(BANNER)/package-lock.json
 	cd $(BANNER) && npm ci --no-audit --no-fund

@@ -11,27 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from .elements import FETCHING
 from .urls import is_covered, leads_home
 
-_FETCHING = frozenset(
-    [
-        "apple-touch-icon",
-        "dns-prefetch",
-        "expect",
-        "icon",
-        "import",
-        "manifest",
-        "modulepreload",
-        "next-prefetch",
-        "pingback",
-        "preconnect",
-        "prefetch",
-        "preload",
-        "prerender",
-        "stylesheet",
-        "compression-dictionary",
-    ]
-)
 _REFRESH = re.compile(r"[\d.]*[;,\s]\s*(?:url\s*=)?(.*)", re.IGNORECASE | re.DOTALL)
 _ADDRESS = re.compile(r'[a-z][a-z0-9+.-]*:[^"\s,}]*|//[^"\s,}]*', re.IGNORECASE)
 #: A longer header is not read, and so not sent.
@@ -79,7 +61,7 @@ def _link_passes(target: str, parameters: list[str], origins: Collection[str], h
         (name.strip().lower(), text.strip().strip('"')) for name, _, text in (p.partition("=") for p in parameters)
     ]
     relations = {word.lower() for name, text in named if name == "rel" for word in text.split()}
-    if not relations & _FETCHING:
+    if not relations & FETCHING:
         return True
     if any(name == "imagesrcset" for name, _ in named):
         return False
