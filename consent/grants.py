@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .decision import Decision, Duration
-from .policy import NECESSARY, Basis, Policy
+from .policy import NECESSARY, Basis, Opens, Policy
 from .signals import Signals
 
 _MARKETING = "marketing"
@@ -53,9 +53,33 @@ def allowed(policy: Policy, decision: Decision | None, signals: Signals) -> Gran
     }
     session_only = decision is not None and decision.duration is Duration.SESSION
     answered = "u" if decision is None else "s" if session_only else "p"
-    variant = f"{policy.revision}{answered}{'g' if signals.gpc else ''}"
+    variant = f"{policy.edition}{answered}{'g' if signals.gpc else ''}"
     variant += f"{_bits(policy.purposes, purposes):x}.{_bits(policy.services, services):x}"
     return Grants(frozenset(purposes), frozenset(services), session_only, variant)
+
+
+def locked(policy: Policy) -> Grants:
+    """What runs on a page that all visitors share: the necessary alone.
+
+    What is on unless the visitor objects is off here: the same page reaches those who objected.
+    """
+    necessary = frozenset(policy.services_of[NECESSARY])
+    return Grants(frozenset({NECESSARY}), necessary, session_only=False, variant=f"{policy.edition}a")
+
+
+def runs_in_page(policy: Policy, grants: Grants) -> bool:
+    """Whether *grants* open something that runs in the page itself, and not only frames and widgets in it.
+
+    A purpose does, unless it stands for frames and widgets alone: a page's own text may depend on it.
+    """
+    asked = grants.purposes - {NECESSARY}
+    if any(not policy.services_of[purpose] for purpose in asked):
+        return True
+    services = grants.services.union(*(policy.services_of[purpose] for purpose in asked))
+    return any(
+        policy.services[service].opens is Opens.DOCUMENT and policy.services[service].purpose != NECESSARY
+        for service in services
+    )
 
 
 def conflicts(policy: Policy, answers: Mapping[str, bool], services: Iterable[str], signals: Signals) -> bool:

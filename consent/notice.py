@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from .errors import TokenError
 from .policy import NECESSARY, Basis, Controller, Policy, Service, Text
@@ -61,21 +62,21 @@ PERMISSION_KEYS = (
     "gpc_detail",
     "gpc_allow",
 )
-#: Messages of a placeholder that bear on the answer.
-PLACEHOLDER_KEYS = (
-    "play_sentence",
-    "play_sentence_short",
-    "show_sentence",
-    "show_sentence_short",
-    "play_once",
-    "show_once",
-    "always_show",
-)
+#: Messages of a placeholder that bear on the answer, of what is played and of what is shown.
+PLACEHOLDER_KEYS = {
+    True: ("play_sentence", "play_sentence_short", "play_once", "always_show"),
+    False: ("show_sentence", "show_sentence_short", "show_once", "always_show"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceNotice:
-    """One service as visitors read it; *country* is its name in their language."""
+    """One service as visitors read it.
+
+    :param country: Its name in their language.
+    :param plays: Whether what it opens is played, or shown.
+    :param keeps_own: Whether it stores something under its own name, which the site cannot delete.
+    """
 
     id: str
     name: str
@@ -83,6 +84,8 @@ class ServiceNotice:
     country: str
     privacy_url: str
     cookies_count: int
+    plays: bool
+    keeps_own: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,7 @@ def placeholder(policy: Policy, language: str, service: str) -> Notice:
     """What stands in place of a service's frame until it is opened."""
     words, declared = wording(language), policy.service(service)
     whole = _purpose(policy, words, declared.purpose)
+    keys = PLACEHOLDER_KEYS[declared.embedding.plays] + (("vendor_keeps",) if declared.vendor_cookies else ())
     return Notice(
         kind=f"placeholder:{service}",
         language=language,
@@ -175,7 +179,7 @@ def placeholder(policy: Policy, language: str, service: str) -> Notice:
         exempt=(),
         partial=True,
         lifetime=words.duration(policy.lifetime),
-        sentences=_sentences(words, PLACEHOLDER_KEYS),
+        sentences=_sentences(words, keys),
     )
 
 
@@ -194,6 +198,8 @@ def _service(service: Service, words: Wording) -> ServiceNotice:
         country=words.country(provider.country),
         privacy_url=provider.privacy_url,
         cookies_count=len(service.cookies),
+        plays=service.embedding.plays,
+        keeps_own=bool(service.vendor_cookies),
     )
 
 
@@ -221,11 +227,21 @@ class NoticeTokens:
 
     def __init__(self, policy: Policy, keys: Sequence[str | bytes]) -> None:
         self._seal = Seal(keys, site=policy.site, use="notice")
+        self._policy = policy
+        self._placeholder = lru_cache(maxsize=1024)(self._make_placeholder)
 
     def write(self, notice: Notice, *, now: datetime) -> str:
         """A token for *notice*, made in the hour of *now*."""
         said = [notice.language, notice.digest[:_PREFIX], int(now.timestamp()) // 3600, notice.kind, list(notice.asked)]
         return self._seal.close(json.dumps(said, separators=(",", ":")).encode())
+
+    def placeholder(self, language: str, service: str, *, now: datetime) -> tuple[Notice, str]:
+        """The notice of a placeholder and its token, made once an hour: a page may hold many."""
+        return self._placeholder(language, service, int(now.timestamp()) // 3600)
+
+    def _make_placeholder(self, language: str, service: str, hour: int) -> tuple[Notice, str]:
+        notice = placeholder(self._policy, language, service)
+        return notice, self.write(notice, now=datetime.fromtimestamp(hour * 3600, UTC))
 
     def read(self, token: str, *, now: datetime) -> Shown:
         """What *token* says.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .decision import window
 from .errors import ReceiptError
 from .gate.cookies import CookieRules
-from .grants import Grants, allowed
+from .grants import Grants, allowed, locked
 from .policy import Policy
 from .receipt import Receipt, Receipts
 from .signals import Signals
@@ -44,6 +44,7 @@ class Standings:
     """Reads the visitors of one site.
 
     :param rules: The cookies that the site declares.
+    :ivar everybody: What holds on a page that all visitors share, whoever asks for it.
     """
 
     def __init__(self, policy: Policy, receipts: Receipts, rules: CookieRules) -> None:
@@ -51,6 +52,7 @@ class Standings:
         self._receipts = receipts
         self._rules = rules
         self._undecided = {gpc: Standing(allowed(policy, None, Signals(gpc)), None, *_FOREVER) for gpc in (False, True)}
+        self.everybody = Standing(locked(policy), None, *_FOREVER)
         self._choices: dict[tuple[bytes, bool], Grants] = {}
         self._remembered = lru_cache(maxsize=_HEADERS)(self._read)
 

@@ -30,6 +30,13 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOST_NAME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")
 
 
+#: What the guard calls the places where a name can be kept.
+_PLACES = {
+    Kind.COOKIE: "cookies",
+    Kind.LOCAL_STORAGE: "storage",
+    Kind.SESSION_STORAGE: "storage",
+    Kind.INDEXED_DB: "databases",
+}
 #: No service can have this id.
 _NOBODYS = "-"
 
@@ -75,6 +82,10 @@ class CookieRules:
         if name in self._exact:
             return self._exact[name]
         return next((cookie for cookie in self._prefixes if cookie.matches(name)), None)
+
+    def knows(self, name: str) -> bool:
+        """Whether *name* is declared or needs no declaration."""
+        return name in self._necessary or self.find(name) is not None
 
     def judge(self, header: str, grants: Grants, *, now: datetime) -> Verdict:
         """What becomes of a ``Set-Cookie`` *header* under *grants*."""
@@ -127,11 +138,11 @@ class CookieRules:
         """
         services = self._policy.services
         cookies = dict.fromkeys(sorted(self._necessary), "") | dict.fromkeys(sorted(self._own), _NOBODYS)
-        storage: dict[str, str] = {}
+        rules: dict[str, dict[str, str]] = {"cookies": cookies, "storage": {}, "databases": {}}
         for cookie in self._policy.cookies:
             service = "" if services[cookie.service].purpose == NECESSARY else cookie.service
-            (cookies if cookie.kind is Kind.COOKIE else storage)[cookie.name] = service
-        return {"cookies": cookies, "storage": storage}
+            rules[_PLACES[cookie.kind]][cookie.name] = service
+        return rules
 
 
 def deletions(name: str, *, host: str, path: str, secure: bool) -> list[str]:

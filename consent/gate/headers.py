@@ -18,9 +18,10 @@ from typing import Protocol
 
 from ..grants import Grants
 from ..policy import NECESSARY, Policy
-from . import caching, cookies, links
+from . import caching, cookies, links, media
 from .cookies import CookieRules, Fate, Verdict
 from .csp import ContentPolicy
+from .reporting import Reporting
 
 _LOG = logging.getLogger("consentry")
 
@@ -41,7 +42,8 @@ _NEVER = frozenset({"speculation-rules"})
 _GUARDED = frozenset({"set-cookie", *_LINKS}) | _NEVER
 _SPECIAL = _CACHING | _GUARDED
 _FRAMING = frozenset({"content-security-policy", "content-security-policy-report-only", "x-frame-options"})
-_DOCUMENTS = ("text/html", "application/xhtml+xml")
+#: What keeps a browser from taking bytes of no known type for a page.
+_UNGUESSED = ("X-Content-Type-Options", "nosniff")
 
 
 class Mode(enum.StrEnum):
@@ -72,6 +74,11 @@ class Visitor(Protocol):
         ...
 
     @property
+    def root(self) -> str:
+        """Path at which the application is mounted; empty for a whole host."""
+        ...
+
+    @property
     def path(self) -> str:
         """The URL path."""
         ...
@@ -86,11 +93,18 @@ class Visitor(Protocol):
         """Names of cookies that came and may not stay."""
         ...
 
+    @property
+    def outlives(self) -> bool:
+        """Whether browsers keep the response's policy for longer than any answer stands: a service worker's file."""
+        ...
+
+    #: Whether the page is one that all visitors share, so that nothing of this one may be in it.
+    shared: bool
     #: Whether the page asked what is allowed, so that its text depends on it.
     consulted: bool
     #: Whether the request named the present variant's entity tag.
     revalidates: bool
-    #: Service whose wrapper document this response is, or ``None``.
+    #: The whole policy of the wrapper document that this response is, or ``None``.
     wraps: str | None
 
 
@@ -116,10 +130,17 @@ class HeaderGate:
 
     :param necessary: Cookie names that need no declaration.
     :param own: Names of the receipt cookie.
+    :param reporting: Where browsers report to; ``None`` if they are not asked.
     """
 
     def __init__(
-        self, policy: Policy, *, mode: Mode = Mode.ENFORCE, necessary: Collection[str] = (), own: Collection[str] = ()
+        self,
+        policy: Policy,
+        *,
+        mode: Mode = Mode.ENFORCE,
+        necessary: Collection[str] = (),
+        own: Collection[str] = (),
+        reporting: Reporting | None = None,
     ) -> None:
         self.mode = mode
         self.cookies = CookieRules(policy, necessary, own=own)
@@ -134,11 +155,12 @@ class HeaderGate:
             granted: [("Cache-Control", caching.control(None, granted=granted)), vary] for granted in (False, True)
         }
         self._enforces = mode is Mode.ENFORCE
+        self._reporting = reporting
 
     @property
     def browser_rules(self) -> Mapping[str, Mapping[str, str]]:
-        """The cookie rules for the guard in the page: all pass where the gate does not enforce."""
-        return self.cookies.for_browser() if self.mode is Mode.ENFORCE else {"cookies": {"*": ""}, "storage": {}}
+        """The rules for the guard in the page, which holds to them where the gate does; all pass where it is off."""
+        return self.cookies.for_browser() if self.mode is not Mode.OFF else {"cookies": {"*": ""}, "storage": {}}
 
     def outgoing(self, headers: Headers, visitor: Visitor) -> Headers:
         """*headers* as they may leave."""
@@ -146,30 +168,36 @@ class HeaderGate:
         for header in headers:
             lower = header[0].lower()
             if lower == "content-type":
-                kind = header[1].lower()
+                kind = header[1].strip().lower()
             elif lower in _SPECIAL:
                 special = special or Special()
                 special.setdefault(lower, []).append(header)
         kept = [header for header in headers if header[0].lower() not in _SPECIAL] if special else list(headers)
-        document = kind.startswith(_DOCUMENTS)
-        varies = visitor.consulted or visitor.revalidates or (self._enforces and self._differs(kind, document, visitor))
-        kept += self._cached(special, visitor) if varies else special.all(_CACHING)
+        document = media.is_document(kind)
+        depends = (
+            visitor.consulted or visitor.revalidates or (self._enforces and self._differs(kind, document, visitor))
+        )
+        varies = depends and not visitor.shared
+        kept += self._cached(special, visitor) if varies else self._as_cached(special, visitor, marked=depends)
+        if visitor.wraps is not None:  # whatever the mode: a sandbox is no less needed where nothing else is held back
+            kept = _as_wrapper(kept, visitor.wraps)
         if not self._enforces:
-            return kept + self._watched(special, visitor)
+            return kept + self._watched(special, visitor, depends, document)
         if special:
             kept += self._guarded(special, visitor)
+        if not document and media.is_guessed(kind):
+            kept = [header for header in kept if header[0].lower() != "x-content-type-options"] + [_UNGUESSED]
         if varies and visitor.unwelcome:
             kept += self._cleaned(visitor)
-        if visitor.wraps is not None:
-            kept = [(name, value) for name, value in kept if name.lower() not in _FRAMING]
-            kept.append((_CSP, self.csp.frame(visitor.wraps)))
-        else:
-            kept.append((_CSP, self.csp.header(visitor.grants.services) if varies else self.csp.locked))
+        if visitor.wraps is None:
+            kept += self._walled(_CSP, visitor, depends and not visitor.outlives, document)
         return kept
 
-    def locked(self, headers: Headers) -> Headers:
+    def locked(self, headers: Headers, wraps: str | None = None) -> Headers:
         """*headers* as they may leave when something of ours failed: no cookie, nothing granted, nothing kept."""
         kept = [(name, value) for name, value in headers if name.lower() not in _SPECIAL]
+        if wraps is not None:
+            kept = _as_wrapper(kept, wraps)
         return [*kept, (_CSP, self.csp.locked), ("Cache-Control", "no-store")]
 
     def _differs(self, kind: str, document: bool, visitor: Visitor) -> bool:
@@ -186,20 +214,32 @@ class HeaderGate:
         ]
         return made + [("ETag", caching.mark(tag, visitor.grants.variant)) for _, tag in special.get("etag", ())]
 
+    def _as_cached(self, special: Special, visitor: Visitor, *, marked: bool) -> Headers:
+        """Caching as the site set it; a page that is shared has a tag that names the policy."""
+        if not marked or "etag" not in special:
+            return special.all(_CACHING)
+        tags = [(name, caching.mark(tag, visitor.grants.variant)) for name, tag in special["etag"]]
+        return special.all(_CACHING - {"etag"}) + tags
+
     def _guarded(self, special: Special, visitor: Visitor) -> Headers:
         """Cookies, links and jumps, as far as they are granted."""
         made: Headers = []
         for name, value in special.get("set-cookie", ()):
             verdict = self.cookies.judge(value, visitor.grants, now=visitor.now)
-            self._tell(verdict)
+            self._tell(verdict, visitor)
             if verdict.header is not None:
                 made.append((name, verdict.header))
         for which, judge in _LINKS.items():
             for name, value in special.get(which, ()):
-                passed = judge(value, origins=self._origins(visitor.grants.services), host=visitor.host)
+                passed = judge(value, origins=self._origins(self._services(visitor)), host=visitor.host)
                 if passed is not None:
                     made.append((name, passed))
         return made
+
+    def _services(self, visitor: Visitor) -> frozenset[str]:
+        """What this response may load from: what is granted, without services that run on other pages only."""
+        granted = visitor.grants.services
+        return self._policy.services_on(granted, visitor.path) if self._policy.routed else granted
 
     def _origins(self, services: frozenset[str]) -> frozenset[str]:
         granted = (self._policy.services[service] for service in services)
@@ -219,17 +259,27 @@ class HeaderGate:
         made = [header for variant in zip_longest(*each) for header in variant if header is not None]
         return [("Set-Cookie", header) for header in made[:_DELETIONS]]
 
-    def _watched(self, special: Special, visitor: Visitor) -> Headers:
+    def _walled(self, name: str, visitor: Visitor, depends: bool, document: bool) -> Headers:
+        """The policy as the header *name*, and where to report on it."""
+        policy = self.csp.header(self._services(visitor)) if depends else self.csp.locked
+        if self._reporting is None:
+            return [(name, policy)]
+        return self._reporting.headers(name, policy, root=visitor.root, endpoints=document and visitor.secure)
+
+    def _watched(self, special: Special, visitor: Visitor, depends: bool, document: bool) -> Headers:
         """Everything as the site set it; in report mode, with the log lines and the policy that only reports."""
         made = special.all(_GUARDED)
         if self.mode is Mode.REPORT:
             for _, value in special.get("set-cookie", ()):
-                self._tell(self.cookies.judge(value, visitor.grants, now=visitor.now))
-            made.append((f"{_CSP}-Report-Only", self.csp.header(visitor.grants.services)))
+                self._tell(self.cookies.judge(value, visitor.grants, now=visitor.now), visitor)
+            if visitor.wraps is None:  # a wrapper document is held to a policy of its own in every mode
+                made += self._walled(f"{_CSP}-Report-Only", visitor, depends, document)
         return made
 
-    def _tell(self, verdict: Verdict) -> None:
-        """Log the first time that a name is dropped, with what to paste where it is merely undeclared."""
+    def _tell(self, verdict: Verdict, visitor: Visitor) -> None:
+        """Count a name that nobody declares; log the first time that one is dropped, with what to paste."""
+        if self._reporting is not None and verdict.fate is Fate.UNDECLARED:
+            self._reporting.cookie(verdict.name, path=visitor.path, now=visitor.now)
         if verdict.header is not None or verdict.name in self._reported or len(self._reported) > 1000:
             return
         self._reported.add(verdict.name)
@@ -247,3 +297,8 @@ class HeaderGate:
             name,
             name,
         )
+
+
+def _as_wrapper(headers: Headers, policy: str) -> Headers:
+    """The headers of a wrapper document: with its own policy alone, and nothing that forbids the site to frame it."""
+    return [*(header for header in headers if header[0].lower() not in _FRAMING), (_CSP, policy)]

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..policy import NECESSARY, Policy
 from .record import Record
 
 _FIELDS = (
@@ -44,8 +45,15 @@ _FIELDS = (
 _RUNS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def ndjson(records: Iterable[Record], notices: Iterable[Mapping[str, Any]] = ()) -> Iterator[str]:
-    """One JSON object a line: every notice (``"type": "notice"``), then every record (``"type": "record"``)."""
+def ndjson(
+    records: Iterable[Record], notices: Iterable[Mapping[str, Any]] = (), *, policy: Policy | None = None
+) -> Iterator[str]:
+    """One JSON object a line, told apart by ``type``: the ``policy``, every ``notice``, then every ``record``.
+
+    :param policy: What is declared now; its line says what runs without being asked about, and why.
+    """
+    if policy is not None:
+        yield _line({"type": "policy"} | _declared(policy))
     for notice in notices:
         yield _line({"type": "notice"} | dict(notice) | {"first_shown": notice["first_shown"].isoformat()})
     for record in records:
@@ -60,6 +68,16 @@ def to_csv(records: Iterable[Record]) -> Iterator[str]:
         plain["purposes"] = " ".join(f"{purpose}={'yes' if yes else 'no'}" for purpose, yes in record.purposes.items())
         plain["services"] = " ".join(record.services)
         yield _row(_harmless(plain[field]) for field in _FIELDS)
+
+
+def _declared(policy: Policy) -> dict[str, Any]:
+    necessary = [policy.services[service] for service in policy.services_of[NECESSARY]]
+    return {
+        "site": policy.site,
+        "revision": policy.revision,
+        "policy_hash": policy.digest,
+        "necessary": [{"service": s.id, "name": s.name, "reason": s.reason, "routes": s.routes} for s in necessary],
+    }
 
 
 def _plain(record: Record) -> dict[str, Any]:

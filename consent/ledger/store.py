@@ -24,9 +24,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from ..decision import Duration, Method
+from ..discovery import Sighting
 from ..errors import ConfigError, StoreError
 from ..notice import Notice
-from . import tables
+from . import sightings, tables
 from .migrations import upgrade
 from .record import Event, Record, Surface
 
@@ -130,6 +131,21 @@ class Store:
                     ),
                     rows,
                 )
+
+    def add_sightings(self, counts: Mapping[Sighting, int], dropped: int, today: date) -> None:
+        """Add to what was seen on the site's pages, as far as there is room, and to what was dropped.
+
+        :raises StoreError: nothing was added.
+        """
+        with self._write() as connection:
+            sightings.add(connection, self._site, counts, dropped, today)
+
+    def sightings(self, *, since: date | None = None) -> Iterator[Mapping[str, Any]]:
+        """What was seen on *since* or later, the most frequent first: kind, name, directive, page, days, count.
+
+        :raises StoreError: the store cannot be read.
+        """
+        return self._stream(sightings.query(self._site, since))
 
     def records(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[Record]:
         """Every record with ``since <= recorded_at < until``, oldest first, in constant memory.

@@ -73,3 +73,16 @@ audience = sa.Table(
     sa.Column("value", sa.Text, primary_key=True),
     sa.Column("count", sa.BigInteger, nullable=False),
 )
+
+sighting = sa.Table(
+    "consent_sighting",
+    metadata,
+    sa.Column("site", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("directive", sa.Text, primary_key=True),
+    sa.Column("page", sa.Text, primary_key=True),
+    sa.Column("first_day", sa.Text, nullable=False),
+    sa.Column("last_day", sa.Text, nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+)

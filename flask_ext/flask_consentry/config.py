@@ -11,14 +11,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask
 
 from consent import ConfigError
+from consent.gate.caching import CacheMode
 from consent.gate.headers import Mode
+from consent.gate.reporting import Reports
 
 PREFIX = "CONSENT_"
+
+_Choice = TypeVar("_Choice", Mode, CacheMode, Reports)
 
 _COOKIE_NAME = re.compile(r"(?!__)[A-Za-z][A-Za-z0-9_-]{0,39}")
 _URL_PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]+)+")
@@ -33,6 +37,10 @@ class Settings:
     policy: Path
     #: ``CONSENT_MODE``: ``enforce`` (default), ``report`` or ``off``.
     mode: Mode
+    #: ``CONSENT_REPORTS``: ``report`` (default: in that mode), ``always`` (in ``enforce``, too) or ``never``.
+    reports: Reports
+    #: ``CONSENT_CACHE_MODE``: ``variant`` (default), or ``static`` for one locked page that caches may share.
+    cache_mode: CacheMode
     #: ``CONSENT_STORE_URL``: where records are kept. Default: ``consent.sqlite3`` in the instance folder, SQLite.
     store_url: str
     #: ``CONSENT_URL_PREFIX``: where the routes are mounted. Default ``/consent``.
@@ -44,10 +52,15 @@ class Settings:
     #: ``CONSENT_SECRET_KEYS``: signing keys, oldest first.
     #: Default: ``SECRET_KEY_FALLBACKS``, reversed, then ``SECRET_KEY``.
     secret_keys: tuple[str | bytes, ...]
+    #: ``CONSENT_PAGE_CAP``: the longest HTML page, in bytes, that is read and rewritten; 0: none is. Default 2 MiB.
+    page_cap: int
     #: ``CONSENT_GEOIP_DATABASE``: a GeoIP2 file; records then keep the country. Default: none.
     geoip_database: Path | None
     #: ``CONSENT_RECORD_DEVICE``: whether grants keep a coarse device class and browser family. Default ``False``.
     record_device: bool
+    #: ``CONSENT_RELOAD``: whether a page that nobody has touched is loaded anew, once, when a service is allowed that
+    #: runs in the page itself. Default ``False``: it starts with the next page.
+    reload: bool
 
     @classmethod
     def from_app(cls, app: Flask) -> Settings:
@@ -91,11 +104,16 @@ def _policy(app: Flask, value: Any) -> Path:
     return Path(app.root_path, value or "consent.toml")
 
 
-def _mode(_: Flask, value: Any) -> Mode:
-    try:
-        return Mode(value if value is not None else Mode.ENFORCE)
-    except ValueError:
-        raise ValueError(f"not a mode: {value!r}. Use one of: {', '.join(Mode)}") from None
+def _one_of(default: _Choice) -> Callable[[Flask, Any], _Choice]:
+    kind = type(default)
+
+    def read(_: Flask, value: Any) -> _Choice:
+        try:
+            return kind(value if value is not None else default)
+        except ValueError:
+            raise ValueError(f"not a mode: {value!r}. Use one of: {', '.join(kind)}") from None
+
+    return read
 
 
 def _store_url(app: Flask, value: Any) -> str:
@@ -141,7 +159,15 @@ def _geoip_database(app: Flask, value: Any) -> Path | None:
     return path
 
 
-def _record_device(_: Flask, value: Any) -> bool:
+def _page_cap(_: Flask, value: Any) -> int:
+    if value is None:
+        return 2 * 1024 * 1024
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"not a number of bytes: {value!r}. Write a whole number, 0 to rewrite no page")
+    return value
+
+
+def _switch(_: Flask, value: Any) -> bool:
     if value not in (None, True, False):
         raise ValueError(f"neither True nor False: {value!r}. Write one of them; in the environment, true or false")
     return bool(value)
@@ -149,12 +175,16 @@ def _record_device(_: Flask, value: Any) -> bool:
 
 _READERS: Mapping[str, Callable[[Flask, Any], Any]] = {
     "policy": _policy,
-    "mode": _mode,
+    "mode": _one_of(Mode.ENFORCE),
+    "reports": _one_of(Reports.REPORT),
+    "cache_mode": _one_of(CacheMode.VARIANT),
     "store_url": _store_url,
     "url_prefix": _matching(_URL_PREFIX, "/consent", 'Write a path such as "/consent", without a slash at the end'),
     "cookie_name": _matching(_COOKIE_NAME, None, 'Write letters, digits, "_" and "-"; "__Host-" is added on HTTPS'),
     "cookie_domain": _matching(_DOMAIN, None, 'Write a parent domain in small letters, such as "example.com"'),
     "secret_keys": _secret_keys,
+    "page_cap": _page_cap,
     "geoip_database": _geoip_database,
-    "record_device": _record_device,
+    "record_device": _switch,
+    "reload": _switch,
 }

@@ -41,7 +41,11 @@ def visit() -> Visit:
 
 
 class CurrentConsent:
-    """What the visitor of the current request allows. Asking makes the response private to this visitor."""
+    """What the visitor of the current request allows. Asking makes the response private to this visitor.
+
+    With ``CONSENT_CACHE_MODE = "static"``, a page that all visitors share is told that nothing is allowed, whoever asks
+    for it, and stays shared; see :meth:`make_private`.
+    """
 
     def allows(self, purpose: str | None = None, *, service: str | None = None) -> bool:
         """Whether *purpose*, or one *service* by name, may run in this request. Undecided means no.
@@ -54,7 +58,7 @@ class CurrentConsent:
         policy, current = state().policy, visit()
         current.consulted = True
         if service is not None:
-            return policy.service(service).id in current.grants.services
+            return policy.service(service).id in policy.services_on(current.grants.services, current.path)
         assert purpose is not None  # noqa: S101  # told to mypy; checked above
         policy.require_purpose(purpose)
         return purpose in current.grants.purposes
@@ -65,6 +69,27 @@ class CurrentConsent:
         current = visit()
         current.consulted = True
         return current.decision
+
+    @property
+    def variant(self) -> str:
+        """A short text that differs wherever :meth:`allows` may: for the key under which a site keeps what it made.
+
+        Not enough for the question and for placeholders, which are made for one visitor; see :attr:`shared`.
+        """
+        current = visit()
+        current.consulted = True
+        return current.grants.variant
+
+    @property
+    def shared(self) -> bool:
+        """Whether all visitors share this page (``CONSENT_CACHE_MODE = "static"``), so that it may be kept whole."""
+        return visit().shared
+
+    def make_private(self) -> None:
+        """Make the response this visitor's own, by the true answer. Call it before anything is asked or rendered."""
+        current = visit()
+        current.make_private()
+        current.consulted = True
 
 
 #: The current visitor's consent.
@@ -89,6 +114,7 @@ def requires_consent(purpose: str) -> Callable[[Callable[P, R]], Callable[P, R |
     def decorate(view: Callable[P, R]) -> Callable[P, R | Response]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R | Response:
+            consent.make_private()  # one page for all would have to be the one that asks
             if consent.allows(purpose):
                 allowed: R = current_app.ensure_sync(view)(*args, **kwargs)
                 return allowed

@@ -11,7 +11,7 @@ from flask import Flask, request
 
 from consent import policy
 
-from . import jinja
+from . import aside, jinja
 from .config import Settings
 from .state import KEY, Clock, Entropy, build
 from .views import blueprint, well_known
@@ -63,12 +63,14 @@ class Consentry:
         declared = policy.load(settings.policy)
         state = build(settings, declared, clock=self._clock, entropy=self._entropy, necessary=_necessary(app))
         app.extensions[KEY] = state
-        app.wsgi_app = Gate(app.wsgi_app, state)  # type: ignore[method-assign]  # Flask's documented way to add middleware
+        app.wsgi_app = Gate(app.wsgi_app, state, aside.renderer(app, state))  # type: ignore[method-assign]  # Flask's documented way to add middleware
         app.before_request_funcs.setdefault(None, []).insert(0, _enter)
         app.register_blueprint(blueprint(), url_prefix=settings.url_prefix)
         app.register_blueprint(well_known())
         jinja.install(app)
         atexit.register(state.counters.flush)
+        if state.tally is not None:
+            atexit.register(state.tally.flush)
 
 
 _CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_RANGE"})
@@ -77,8 +79,11 @@ _CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_I
 def _enter() -> None:
     """Before any other code of the application sees the request."""
     environ = request.environ
-    if not _CONDITIONS.isdisjoint(environ):
-        environ[VISIT].enter(environ)
+    visit = environ.get(VISIT)
+    if visit is not None:
+        visit.entered, visit.environ = True, environ  # a middleware may have handed on a copy
+        if not _CONDITIONS.isdisjoint(environ):
+            visit.enter(environ)
 
 
 def _necessary(app: Flask) -> set[str]:

@@ -13,9 +13,11 @@ from markupsafe import Markup, escape
 
 from consent import PolicyError, Problem
 from consent.gate.urls import is_covered, leads_home
+from consent.policy import Opens
 
-from . import embeds, render
+from . import render, stand_in
 from .current import consent, state, visit
+from .stand_in import Slot
 
 
 class ConsentTag(Extension):
@@ -52,6 +54,7 @@ def install(app: Flask) -> None:
         "consent_banner": banner,
         "consent_script": script,
         "consent_embed": embed,
+        "consent_widget": widget,
         "consent_beacon": beacon,
         "consent_cookie_table": cookie_table,
         "consent_preferences_link": preferences_link,
@@ -104,10 +107,10 @@ def embed(
     src: str,
     *,
     title: str,
-    width: int = 560,
-    height: int = 315,
+    width: int = stand_in.PLAYED[0],
+    height: int = stand_in.PLAYED[1],
     link: str | None = None,
-    plays: bool = True,
+    poster: str | None = None,
 ) -> Markup:
     """A frame of *service* where it is granted, else a placeholder of the same size that asks.
 
@@ -115,17 +118,74 @@ def embed(
     :param title: What is in it, for people who cannot see it.
     :param width: In CSS pixels; *height* likewise.
     :param link: Where the same thing can be seen on the other site.
-    :param plays: Whether it is played, as a video, or shown, as a map: the words differ.
-    :raises PolicyError: *src* does not lie in the service's ``frame-src``: it could never load.
+    :param poster: Path on this site of a picture to show until then, as ``url_for("static", …)`` gives it.
+    :raises PolicyError: *src* does not lie in the service's ``frame-src``: it could never load; or *poster* is
+        somewhere else: it would tell others of the visitor.
     """
     _check_covered(service, "frame-src", src)
-    shown = render.Frame(service=service, src=src, title=title, width=width, height=height, link=link, plays=plays)
-    place = render.place()
-    if consent.allows(service=service):
-        return render.frame(shown, place=place)
-    back = f"{render.here()}#{place}"
-    token = embeds.close(state(), embeds.Embed(service=service, src=src, title=title, back=back))
-    return render.stand_in(state(), visit(), shown, token=token, place=place)
+    if poster is not None and not (poster.startswith("/") and leads_home(poster, host="")):
+        raise _mistake(f"services.{service}", f"the poster {poster} is not on this site", "Serve a copy of your own")
+    return _stands(
+        Slot(
+            id=stand_in.next_id(),
+            service=service,
+            kind=Opens.FRAME,
+            content=src,
+            title=title,
+            width=width,
+            height=height,
+            link=link,
+            poster=poster,
+        )
+    )
+
+
+def widget(
+    service: str,
+    markup: str,
+    *,
+    title: str,
+    width: int = stand_in.SHOWN[0],
+    height: int = stand_in.SHOWN[1],
+    link: str | None = None,
+) -> Markup:
+    """A widget that a script of *service* draws, in a sandbox, where it is granted; else a placeholder that asks.
+
+    :param markup: HTML of the element that the script turns into the widget, as the vendor gives it, up to 16 kB.
+    :param title: What it is, for people who cannot see it.
+    :param width: In CSS pixels; *height* likewise, until the widget says its own.
+    :param link: Where the same thing can be seen on the other site.
+    :raises PolicyError: no script of the service is known that its ``script-src`` covers, or *markup* is too long.
+    """
+    script = state().policy.service(service).embedding.script
+    if script:
+        _check_covered(service, "script-src", script)
+    elif "<script" not in markup:
+        raise _mistake(f"services.{service}.embedding.script", "missing, so nothing would draw it", "Give its URL")
+    return _stands(
+        Slot(
+            id=stand_in.next_id(),
+            service=service,
+            kind=Opens.WIDGET,
+            content=str(markup),
+            title=title,
+            width=width,
+            height=height,
+            link=link,
+        )
+    )
+
+
+def _stands(slot: Slot) -> Markup:
+    """What stands in *slot* for the current visitor."""
+    token = stand_in.token_of(state(), slot)
+    if token is None:
+        raise _mistake(
+            f"services.{slot.service}", f"the {slot.kind} {slot.title!r} is too long for a URL", "Shorten it"
+        )
+    if consent.allows(service=slot.service):
+        return stand_in.opened(state(), slot, token)
+    return stand_in.placeholder(state(), visit(), slot, token)
 
 
 def beacon(service: str | None = None, *, purpose: str = "statistics") -> Markup:
@@ -145,6 +205,8 @@ def _check_covered(service: str, directive: str, src: str) -> None:
     hosts = state().policy.service(service).hosts.get(directive, ())
     if not leads_home(src, host=request.host) and not is_covered(src, hosts):
         key = f"services.{service}.hosts.{directive}"
-        raise PolicyError(
-            "the policy", [Problem(key, f"does not cover {src}", "Add its origin, or it could never load")]
-        )
+        raise _mistake(key, f"does not cover {src}", "Add its origin, or it could never load")
+
+
+def _mistake(key: str, message: str, remedy: str) -> PolicyError:
+    return PolicyError("the policy", [Problem(key, message, remedy)])

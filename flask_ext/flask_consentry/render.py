@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import g, render_template, request, url_for
 from markupsafe import Markup
 
 from consent import NECESSARY, Decision, Policy
-from consent.notice import Notice, PurposeNotice, permission, placeholder, question
+from consent.gate.caching import CacheMode
+from consent.notice import Notice, PurposeNotice, permission, question
 from consent.policy import Basis
 from consent.wording import Wording, wording
 
+from . import guard_tag
 from .state import State
-from .visit import Visit
+from .visit import KEY, Visit
 
 #: Longest path and query that a form carries to come back to; a body is at most 8 kB, percent-encoded.
 _LONGEST_WAY = 1500
@@ -28,7 +29,9 @@ ANSWERED = "cs-answered"
 
 
 def language(policy: Policy) -> str:
-    """The policy's language that the visitor's browser likes best, else its first."""
+    """The policy's language that the visitor's browser likes best, else its first; on a page for all, its first."""
+    if _is_shared():
+        return policy.languages[0]
     return request.accept_languages.best_match(policy.languages) or policy.languages[0]
 
 
@@ -47,12 +50,28 @@ def _content_hash(name: str) -> str:
     return sha256((files(__package__) / "static" / name).read_bytes()).hexdigest()[:10]
 
 
+def home() -> str:
+    """Path of the site's first page."""
+    return f"{request.root_path}/"
+
+
 def here() -> str:
-    """The path and query of the current request as they stood in its URL, to come back to."""
+    """The path and query of the current request as they stood in its URL, to come back to.
+
+    A page for all has the path alone: its cache may hold that one copy for every query.
+    """
     path = quote(request.root_path + request.path, safe="/!$&'()*+,:;=@~")
+    if _is_shared():
+        return path if len(path) <= _LONGEST_WAY else home()
     query = request.query_string.decode("latin-1")
     whole = f"{path}?{query}" if query else path
-    return next((one for one in (whole, path) if len(one) <= _LONGEST_WAY), request.root_path + "/")
+    return next((one for one in (whole, path) if len(one) <= _LONGEST_WAY), home())
+
+
+def _is_shared() -> bool:
+    """Whether the current page is one that all visitors share."""
+    current = request.environ.get(KEY)
+    return current is not None and current.shared
 
 
 def head(state: State, visit: Visit, *, nonce: str | None = None) -> Markup:
@@ -69,17 +88,42 @@ def head(state: State, visit: Visit, *, nonce: str | None = None) -> Markup:
         purposes=sorted(visit.grants.purposes),
         duration=_duration(visit),
         state_url=url_for("consentry.state"),
+        question_url=url_for("consentry.banner") if visit.shared else None,
+        told=guard_tag.attributes(state, visit, here=here(), home=home()),
     )
 
 
 def banner(state: State, visit: Visit, *, nonce: str | None = None) -> Markup:
-    """The question, where there is one to ask; else nothing."""
+    """The question, where there is one to ask; else nothing. On a page for all, the place that it will take."""
     visit.consulted = True
     asked = visit.asks
     if not asked:
         return Markup("")
     notice = question(state.policy, language(state.policy), asked)
-    return _fragment("banner", **_form(state, visit, notice, "banner"), nonce=nonce or _site_nonce())
+    form = _form(state, visit, notice, "banner")
+    return _fragment("shared_place" if visit.shared else "banner", **form, nonce=nonce or _site_nonce())
+
+
+def late_banner(state: State, visit: Visit, *, back: str) -> str:
+    """The question alone, for the page for all at *back* that is open already; empty where there is nothing to ask."""
+    asked = visit.asks
+    if not asked:
+        return ""
+    form = _form(state, visit, question(state.policy, language(state.policy), asked), "banner", back=back)
+    return str(_fragment("banner", **form))
+
+
+def shared_notices(state: State, visit: Visit, services: Iterable[str]) -> dict[str, str]:
+    """The notice tokens of forms on a page for all: of each placeholder by its service, of the link under no name.
+
+    Made for the words that stand there, in the policy's first language.
+    """
+    said = state.policy.languages[0]
+    asked = question(state.policy, said, state.policy.purposes)
+    shown = {"": state.notices.write(asked, now=visit.now)}
+    for service in state.policy.services.keys() & set(services):
+        shown[service] = state.notices.placeholder(said, service, now=visit.now)[1]
+    return shown
 
 
 def preferences(state: State, visit: Visit, **overrides: Any) -> str:
@@ -93,9 +137,7 @@ def needs_consent(state: State, visit: Visit, purpose: str) -> str:
     """The page in front of a view whose *purpose* is not allowed; it asks about this one alone."""
     notice = permission(state.policy, language(state.policy), purpose)
     context = _form(state, visit, notice, "page")
-    return render_template(
-        "consentry/needs_consent.html", **context, purpose=_asked(notice), back=request.root_path + "/"
-    )
+    return render_template("consentry/needs_consent.html", **context, purpose=_asked(notice), back=home())
 
 
 def _asked(notice: Notice) -> PurposeNotice:
@@ -107,56 +149,6 @@ def link(state: State, visit: Visit) -> Markup:
     """The way to change or take back, for a footer."""
     notice = question(state.policy, language(state.policy), state.policy.purposes)
     return _fragment("link", **_form(state, visit, notice, "preferences"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """A frame in a page: *width* and *height* in CSS pixels, *link* to the same thing on the other site."""
-
-    service: str
-    src: str
-    title: str
-    width: int
-    height: int
-    link: str | None
-    plays: bool
-
-
-def place() -> str:
-    """Id of the next frame on this page: the same whether it is open or not, so that one can come back to it."""
-    g.consentry_frames = g.get("consentry_frames", 0) + 1
-    return f"cs-frame-{g.consentry_frames}"
-
-
-def frame(shown: Frame, *, place: str) -> Markup:
-    """A granted frame, at the size that its placeholder has."""
-    return _fragment("frame", frame_url=shown.src, title=shown.title, width=shown.width, height=shown.height, id=place)
-
-
-def stand_in(state: State, visit: Visit, shown: Frame, *, token: str, place: str) -> Markup:
-    """The placeholder of a frame; *token* is its signed description."""
-    notice = placeholder(state.policy, language(state.policy), shown.service)
-    sold = state.policy.services[shown.service].sells_or_shares
-    return _fragment(
-        "placeholder",
-        **_form(state, visit, notice, "placeholder") | {"next": f"{here()}#{place}"},
-        service=notice.purposes[0].services[0],
-        title=shown.title,
-        width=shown.width,
-        height=shown.height,
-        link=shown.link,
-        link_host=urlsplit(shown.link).hostname if shown.link else None,
-        plays=shown.plays,
-        opted_out=sold and visit.signals.gpc,
-        embed=token,
-        id=place,
-        frame_url=url_for("consentry.embed", service=shown.service, token=token),
-    )
-
-
-def embed_page(state: State, **context: Any) -> str:
-    """The wrapper document of one frame."""
-    return render_template("consentry/embed.html", t=words(state.policy), css_url=asset("embed.css"), **context)
 
 
 def problem(state: State, status: int, *, back: str) -> str:
@@ -174,18 +166,25 @@ def problem(state: State, status: int, *, back: str) -> str:
     )
 
 
+def dressing() -> dict[str, str]:
+    """What gives a page of our own its looks and its behaviour."""
+    return {"css_url": asset("banner.css"), "banner_url": asset("banner.js")}
+
+
 def cookie_table(state: State) -> Markup:
-    """Everything that the policy declares to be stored, as a table."""
+    """Everything that the policy declares to be stored, here and by others, as a table."""
     t = words(state.policy)
     services, purposes = state.policy.services, state.policy.purposes
+    elsewhere = [cookie for service in services.values() for cookie in service.vendor_cookies]
     rows = []
-    for cookie in state.policy.cookies:
+    for cookie in (*state.policy.cookies, *elsewhere):
         service = services[cookie.service]
         label = t.purposes[NECESSARY]["label"] if service.purpose == NECESSARY else None
         rows.append(
             {
                 "name": cookie.name,
                 "kind": cookie.kind.value,
+                "host": cookie.host,
                 "service": service.name,
                 "provider": service.provider.name,
                 "privacy_url": service.provider.privacy_url,
@@ -194,8 +193,8 @@ def cookie_table(state: State) -> Markup:
                 "description": cookie.description.get(t.language, ""),
             }
         )
-    rows.append(_own_row(state, t))
-    return _fragment("cookie_table", t=t, rows=rows)
+    rows += _own_rows(state, t)
+    return _fragment("cookie_table", t=t, rows=rows, elsewhere=bool(elsewhere))
 
 
 def notice_html(notice: Notice) -> str:
@@ -208,35 +207,37 @@ def notice_html(notice: Notice) -> str:
     if notice.kind.startswith("permission"):
         return str(_fragment("needs_consent", **blank, purpose=_asked(notice), back="/"))
     told = notice.purposes[0].services[0]
-    frame = {"title": told.name, "width": 16, "height": 9, "plays": True, "opted_out": False, "id": "cs-frame"}
-    return str(_fragment("placeholder", **blank, service=told, **frame))
+    slot = {"id": "cs-frame", "title": told.name, "width": 16, "height": 9}
+    return str(_fragment("placeholder", **blank, service=told, slot=slot, opted_out=False))
 
 
-def _own_row(state: State, t: Wording) -> dict[str, Any]:
+def _own_rows(state: State, t: Wording) -> list[dict[str, Any]]:
     controller = state.policy.controller
-    return {
-        "name": state.cookie_names[request.is_secure],
+    own = {state.cookie_names[request.is_secure]: t.own_cookie}
+    if state.settings.cache_mode is CacheMode.STATIC:
+        own[state.marker] = t.own_marker
+    common = {
         "kind": "cookie",
         "service": t.privacy_choices,
         "provider": controller.name,
         "privacy_url": controller.privacy_url,
         "purpose": t.purposes[NECESSARY]["label"],
         "lifetime": t.duration(state.policy.lifetime),
-        "description": t.own_cookie,
     }
+    return [common | {"name": name, "description": description} for name, description in own.items()]
 
 
-def _form(state: State, visit: Visit, notice: Notice, surface: str) -> dict[str, Any]:
-    """What every form that answers needs."""
+def _form(state: State, visit: Visit, notice: Notice, surface: str, *, back: str | None = None) -> dict[str, Any]:
+    """What every form that answers needs. On a page for all, the browser side fills in the token and the key."""
     visit.consulted = True
     decision = visit.decision
-    back = here()
+    back = here() if back is None else back
     return {
         "t": wording(notice.language),
         "notice": notice,
         "who": _who(notice),
-        "token": state.notices.write(notice, now=visit.now),
-        "key": urlsafe_b64encode(state.entropy(16)).rstrip(b"=").decode(),
+        "token": "" if visit.shared else state.notices.write(notice, now=visit.now),
+        "key": visit.new_key(),
         "next": back,
         "surface": surface,
         "action": url_for("consentry.decision"),

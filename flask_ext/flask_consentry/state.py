@@ -14,7 +14,10 @@ from consent import ConfigError, Policy
 from consent.audience.beacons import Beacons
 from consent.audience.counters import Counters
 from consent.audience.region import Regions
-from consent.gate.headers import HeaderGate
+from consent.discovery import Tally
+from consent.gate.headers import HeaderGate, Mode
+from consent.gate.html import HtmlGate
+from consent.gate.reporting import Reporting, Reports
 from consent.ledger import Store
 from consent.notice import NoticeTokens
 from consent.receipt import Receipts
@@ -35,8 +38,11 @@ Entropy = Callable[[int], bytes]
 class State:
     """See the module.
 
+    :param tally: What was seen on pages and is not declared; ``None`` where nobody is asked.
     :param cookie_names: Of the receipt cookie, over HTTP and over HTTPS: ``__Host-`` binds it to this host (RFC 6265bis
         §4.1.3).
+    :param marker: Name of the cookie by which a cache knows whose pages are their own; see :mod:`.marker`. It has no
+        prefix, so that it is the same in every cache's configuration.
     """
 
     settings: Settings
@@ -49,11 +55,14 @@ class State:
     tickets: Seal
     beacons: Beacons
     gate: HeaderGate
+    pages: HtmlGate
     store: Store
     counters: Counters
+    tally: Tally | None
     regions: Regions | None
     standings: Standings
     cookie_names: tuple[str, str]
+    marker: str
 
 
 def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy, necessary: Iterable[str]) -> State:
@@ -66,8 +75,11 @@ def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy,
     receipts = Receipts(policy, keys)
     plain = settings.cookie_name or f"consent_{policy.site.replace('-', '_')}"
     own = {prefix + plain for prefix in ("", "__Host-", "__Secure-")}
-    gate = HeaderGate(policy, mode=settings.mode, necessary=set(necessary), own=own)
+    marker = plain + "_in"
     store = Store(settings.store_url, site=policy.site)
+    tally = Tally(store.add_sightings) if _collects(settings) else None
+    reporting = Reporting(f"{settings.url_prefix}/report", tally.add) if tally is not None else None
+    gate = HeaderGate(policy, mode=settings.mode, necessary=set(necessary), own=own | {marker}, reporting=reporting)
     return State(
         settings=settings,
         policy=policy,
@@ -79,12 +91,21 @@ def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy,
         tickets=Seal(keys, site=policy.site, use="once"),
         beacons=Beacons(policy, keys),
         gate=gate,
+        pages=HtmlGate(policy),
         store=store,
         counters=Counters(store.add_counts),
+        tally=tally,
         regions=_regions(settings),
         standings=Standings(policy, receipts, gate.cookies),
         cookie_names=(plain, ("__Secure-" if settings.cookie_domain else "__Host-") + plain),
+        marker=marker,
     )
+
+
+def _collects(settings: Settings) -> bool:
+    """Whether browsers are asked for reports, in the mode that the site is in."""
+    asked = {Mode.REPORT: (Reports.REPORT, Reports.ALWAYS), Mode.ENFORCE: (Reports.ALWAYS,), Mode.OFF: ()}
+    return settings.reports in asked[settings.mode]
 
 
 def _regions(settings: Settings) -> Regions | None:

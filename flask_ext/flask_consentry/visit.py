@@ -8,14 +8,17 @@ nothing in here touches a database.
 from __future__ import annotations
 
 import logging
+from base64 import urlsafe_b64encode
 from datetime import datetime
 from typing import Any
 
 from consent import Decision, Grants, Signals, allowed, pending, signals
 from consent.gate import caching
+from consent.gate.caching import CacheMode
 from consent.gate.headers import Mode
 from consent.standing import Standing, receipt_in
 
+from . import marker
 from .state import State
 
 _LOG = logging.getLogger("consentry")
@@ -30,17 +33,55 @@ class Visit:
     :param environ: The request's WSGI environ as it was when it reached the gate; see :meth:`enter`.
     """
 
-    __slots__ = ("_decision", "_now", "_standing", "consulted", "environ", "revalidates", "state", "wraps")
+    __slots__ = (
+        "_decision",
+        "_mount",
+        "_now",
+        "_standing",
+        "consulted",
+        "entered",
+        "environ",
+        "keys",
+        "marker",
+        "revalidates",
+        "shared",
+        "state",
+        "wraps",
+    )
 
     def __init__(self, state: State, environ: dict[str, Any]) -> None:
         self.state = state
         self.environ = environ
+        #: Whether the application of this gate took the request, and not another one that is mounted beneath the gate.
+        self.entered = False
+        self._mount = str(environ.get("SCRIPT_NAME", ""))
         self.consulted = False
         self.revalidates = False
         self.wraps: str | None = None
         self._now: datetime | None = None
         self._standing: Standing | None = None
         self._decision: Decision | None = None
+        #: The keys of the forms on this page; see :meth:`new_key`.
+        self.keys: list[str] = []
+        #: What the marker cookie says; empty without one.
+        self.marker = ""
+        self.shared = False
+        if state.settings.cache_mode is CacheMode.STATIC:
+            self.marker = caching.marker_in(self.cookie_header, state.marker)
+            self.shared = not self.marker and caching.is_shareable(environ)
+
+    def make_private(self) -> None:
+        """Go on with a page for this visitor alone, if it was one for all."""
+        if self.shared:
+            self.shared = False
+            self._standing = None
+
+    def new_key(self) -> str:
+        """What a form on this page calls its submission, so that it counts once; none on a page that all share."""
+        if self.shared:
+            return ""
+        self.keys.append(urlsafe_b64encode(self.state.entropy(16)).rstrip(b"=").decode())
+        return self.keys[-1]
 
     def enter(self, environ: dict[str, Any]) -> None:
         """Go on with the environ that the application sees, and show it only entity tags of the present variant.
@@ -81,9 +122,22 @@ class Visit:
         return str(self.environ.get("HTTP_HOST", ""))
 
     @property
+    def root(self) -> str:
+        """Where the application is mounted; empty for a whole host."""
+        return str(self.environ.get("SCRIPT_NAME", "")) if self.entered else self._mount
+
+    @property
     def path(self) -> str:
         """The URL path that was asked for, mount point included."""
         return str(self.environ.get("SCRIPT_NAME", "")) + str(self.environ.get("PATH_INFO", ""))
+
+    @property
+    def at_home(self) -> dict[str, Any]:
+        """The environ as the application of this gate would see it, whoever took the request."""
+        if self.entered:
+            return self.environ
+        root = self.root
+        return self.environ | {"SCRIPT_NAME": root, "PATH_INFO": self.path.removeprefix(root), KEY: self}
 
     @property
     def cookie_header(self) -> str:
@@ -92,8 +146,8 @@ class Visit:
 
     @property
     def signals(self) -> Signals:
-        """What the browser asks for."""
-        return signals.read(self.environ)
+        """What the browser asks for; on a page for all, nothing."""
+        return Signals() if self.shared else signals.read(self.environ)
 
     @property
     def receipt(self) -> str | None:
@@ -129,6 +183,9 @@ class Visit:
         """The visitor's decision and what it allows, read once."""
         if self._standing is None:
             environ, state = self.environ, self.state
+            if self.shared:
+                self._standing = state.standings.everybody
+                return self._standing
             gpc = "HTTP_SEC_GPC" in environ and self.signals.gpc
             name = state.cookie_names[environ.get("wsgi.url_scheme") == "https"]
             try:
@@ -141,9 +198,15 @@ class Visit:
         return self._standing
 
     @property
+    def outlives(self) -> bool:
+        """Whether a service worker is asked for: its policy stands until the file changes, past any withdrawal."""
+        return self.environ.get("HTTP_SERVICE_WORKER") == "script"
+
+    @property
     def unwelcome(self) -> tuple[str, ...]:
-        """Names of cookies that the browser sent and may not keep."""
-        return self.standing.unwelcome
+        """Names of cookies that the browser sent and may not keep; a marker that says too much is one."""
+        names = self.standing.unwelcome
+        return (self.state.marker, *names) if self.marker and not marker.stands(self) else names
 
     @property
     def _is_navigation(self) -> bool:

@@ -45,13 +45,14 @@ GRANTED: dict[str, set[str]] = {
     HOME: {vendors.MATOMO, vendors.META, vendors.META_PIXEL},
     EVENT: {vendors.MATOMO, vendors.X, vendors.YOUTUBE, vendors.MAP},
     LIVE: {vendors.MATOMO, vendors.YOUTUBE},
-    ARCHIVE: set(),
+    ARCHIVE: {vendors.YOUTUBE},
 }
 #: Hosts that still do where no script runs.
 GRANTED_FRAMES: dict[str, set[str]] = {
     **{path: set() for path in PAGES},
     EVENT: {vendors.YOUTUBE, vendors.MAP},
     LIVE: {vendors.YOUTUBE},
+    ARCHIVE: {vendors.YOUTUBE},
 }
 
 

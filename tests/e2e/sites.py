@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -74,7 +74,7 @@ def served(app: Flask, certificate: Path | None = None) -> Iterator[Site]:
             site.answered.append((environ["PATH_INFO"], int(status[:3])))
             return start_response(status, headers, *rest)
 
-        return app(environ, start)
+        return _closed(app(environ, start))
 
     server = make_server("127.0.0.1", 0, counted, threaded=True, request_handler=_Quiet, ssl_context=tls)
     server.daemon_threads = True  # type: ignore[attr-defined]  # of socketserver.ThreadingMixIn
@@ -87,6 +87,14 @@ def served(app: Flask, certificate: Path | None = None) -> Iterator[Site]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _closed(body: Iterable[bytes]) -> Iterator[bytes]:
+    """*body*, closed at its end or when it is dropped: Werkzeug's server forgets that if the browser has hung up."""
+    try:
+        yield from body
+    finally:
+        getattr(body, "close", lambda: None)()
 
 
 def example_site(folder: Path, clock: Clock, **config: Any) -> Flask:

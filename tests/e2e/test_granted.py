@@ -113,7 +113,7 @@ def test_global_privacy_control_stands_against_accept_all(
     assert_nobody_was_told(elsewhere)
     answer(page, "Accept all")
     expected = {
-        path: hosts - {vendors.META, vendors.META_PIXEL, vendors.X}
+        path: hosts - {vendors.META, vendors.META_PIXEL, vendors.X, vendors.YOUTUBE}
         for path, hosts in (GRANTED if js else GRANTED_FRAMES).items()
     }
     assert hosts_by_page(page, site, elsewhere, expected) == expected

@@ -4,7 +4,7 @@ It tells TLS from plain HTTP by a connection's first byte, so that one port stan
 one over which nothing is ever asked: a connection hint gives the visitor's address away as well. What the vendors
 answer is in :mod:`tests.e2e.vendors`.
 
-Source: RFC 8446 §5.1 (a TLS record that opens a handshake begins with 22).
+Source: RFC 8446 §5.1 (a TLS record that opens a handshake begins with 22); RFC 6455 §1.3 (opening a WebSocket).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import socket
 import ssl
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha1
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
@@ -25,6 +27,7 @@ from tests.e2e.vendors import answer
 
 _HANDSHAKE = b"\x16"
 _PATIENCE = 10.0
+_WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,12 @@ class Request:
 
     :param host: The ``Host`` it asked for, without a port.
     :param path: Path and query.
+    :param referrer: What it says of the page that asked; may be empty.
     """
 
     host: str
     path: str
+    referrer: str = ""
 
 
 class Elsewhere(ThreadingMixIn, TCPServer):
@@ -130,7 +135,10 @@ class _Conversation(BaseHTTPRequestHandler):
         host = self.headers.get("Host", "").partition(":")[0]
         length = int(self.headers.get("Content-Length") or 0)
         self.rfile.read(length)
-        self.server.note(Request(host, self.path))
+        self.server.note(Request(host, self.path, self.headers.get("Referer", "")))
+        if self.headers.get("Upgrade", "").lower() == "websocket":
+            self._agree()
+            return
         said = answer(host, self.path)
         self.send_response(said.status)
         self.send_header("Content-Type", said.content_type)
@@ -142,6 +150,17 @@ class _Conversation(BaseHTTPRequestHandler):
             self.wfile.write(said.body)
 
     do_POST = do_HEAD = do_OPTIONS = do_GET
+
+    def _agree(self) -> None:
+        """Open a WebSocket, and close it: a browser makes those wait that are refused again and again."""
+        key = self.headers.get("Sec-WebSocket-Key", "") + _WEBSOCKET
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", b64encode(sha1(key.encode(), usedforsecurity=False).digest()).decode())
+        self.end_headers()
+        self.wfile.write(b"\x88\x00")
+        self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: a test reads the count."""

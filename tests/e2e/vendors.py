@@ -15,6 +15,8 @@ META_PIXEL = "www.facebook.com"
 X = "platform.twitter.com"
 YOUTUBE = "www.youtube-nocookie.com"
 MAP = "www.openstreetmap.org"
+#: Draws posts where a page has markers for them.
+POSTS = "posts.example"
 #: The tracker that nobody tagged, in the example's old template.
 OLD_SCRIPT = "cdn.oldtracker.example"
 OLD_PIXEL = "pixel.oldtracker.example"
@@ -47,12 +49,31 @@ for (const link of document.querySelectorAll("a.twitter-share-button")) {
 }
 """
 
+_POSTS_JS = """
+const reads = {
+  cookie: () => document.cookie,
+  storage: () => localStorage.length,
+  page: () => parent.document.title,
+};
+const seen = Object.entries(reads).map(([name, read]) => {
+  try { return `${name}: ${read()}`; } catch (error) { return `${name}: ${error.name}`; }
+});
+for (const marker of document.querySelectorAll("blockquote.post")) {
+  const post = document.createElement("article");
+  post.style.height = "700px";
+  post.textContent = `Drawn. ${seen.join("; ")}`;
+  marker.replaceWith(post);
+}
+navigator.sendBeacon("https://posts.example/seen.php");
+new Image().src = "https://pixel.oldtracker.example/hit.gif?from=posts";
+"""
+
 _OLD_JS = """
 document.cookie = "oldtracker=1; Max-Age=315360000; Path=/";
 new Image().src = "https://pixel.oldtracker.example/hit.gif?from=script";
 """
 
-_SCRIPTS = {MATOMO: _MATOMO_JS, META: _META_JS, X: _X_JS, OLD_SCRIPT: _OLD_JS}
+_SCRIPTS = {MATOMO: _MATOMO_JS, META: _META_JS, X: _X_JS, OLD_SCRIPT: _OLD_JS, POSTS: _POSTS_JS}
 
 
 @dataclass(frozen=True, slots=True)

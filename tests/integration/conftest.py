@@ -125,6 +125,8 @@ def build(tmp_path: Path) -> Iterator[Callable[..., Site]]:
 
     yield make
     for site in made:
+        if site.state.tally is not None:
+            site.state.tally.flush()  # now, and not by its thread in the middle of another test
         site.state.store.close()
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from consent.policy import catalogue
 from flask_consentry.cli import consent_commands
 from tests.policies import SMALL
 
@@ -51,6 +54,17 @@ def test_ndjson_holds_notices_and_records(recorded: Site) -> None:
     assert records[1]["purposes"] == {"preferences": True, "statistics": True, "social": True, "marketing": True}
 
 
+def test_ndjson_says_what_runs_unasked_and_why(recorded: Site) -> None:
+    """The first line is the policy, with the reason of each necessary service."""
+    first = json.loads(run(recorded, "export", "--since", "2027-01-01").splitlines()[0])
+    assert first["type"] == "policy"
+    assert first["site"] == "example"
+    assert first["policy_hash"] == recorded.state.policy.digest
+    assert first["necessary"] == [
+        {"service": "login", "name": "Login", "reason": "Keeps members logged in.", "routes": []}
+    ]
+
+
 def test_csv_is_a_table(recorded: Site) -> None:
     """A heading and a row for each record, purposes readable."""
     rows = list(csv.DictReader(io.StringIO(run(recorded, "export", "--format", "csv"))))
@@ -86,7 +100,7 @@ def test_an_export_goes_to_a_file(recorded: Site, tmp_path: Path) -> None:
     """Whole, or not at all."""
     target = tmp_path / "out.ndjson"
     assert run(recorded, "export", "--output", str(target)) == ""
-    assert len(target.read_text(encoding="utf-8").splitlines()) == 4
+    assert len(target.read_text(encoding="utf-8").splitlines()) == 5
 
 
 def test_cells_that_a_spreadsheet_would_run_are_neutralised() -> None:
@@ -107,6 +121,65 @@ def test_cells_that_a_spreadsheet_would_run_are_neutralised() -> None:
 def test_check_says_what_is_declared(site: Site) -> None:
     """A valid policy is summed up in a line."""
     assert "The policy is valid.\n" in run(site, "check")
+
+
+def test_check_prints_what_is_necessary_and_why(build: Callable[..., Site], tmp_path: Path) -> None:
+    """Every service that nobody is asked about, with its reason, where it runs, and the way to do without."""
+    file = tmp_path / "shop.toml"
+    file.write_text(
+        SMALL
+        + """
+[services.till]
+purpose = "necessary"
+name = "Till"
+reason = "Takes the payment."
+routes = ["/checkout/*", "/pay"]
+[services.letters]
+purpose = "necessary"
+name = "Letters"
+alternative = "Serve the files yourself."
+""",
+        encoding="utf-8",
+    )
+    output = build().app.test_cli_runner().invoke(consent_commands, ["check", "--policy", str(file)]).output
+    assert "necessary: login: Keeps members logged in.\n" in output
+    assert "necessary: till (on /checkout/*, /pay): Takes the payment.\n" in output
+    assert "necessary: letters: no reason written\n" in output
+    assert "services.letters.purpose: necessary, although there is another way. Serve the files yourself." in output
+
+
+def test_the_catalogue_is_listed(site: Site) -> None:
+    """One line an entry: id, name, purpose, how it opens."""
+    lines = run(site, "catalogue").splitlines()
+    assert len(lines) == len(catalogue.ids())
+    youtube = next(line for line in lines if line.startswith("youtube "))
+    assert re.split(r"  +", youtube) == ["youtube", "YouTube", "social", "frame"]
+
+
+def test_the_catalogue_is_searched(site: Site) -> None:
+    """By a word of the name or by a host; a word that nothing has is an error."""
+    assert "youtube" in run(site, "catalogue", "www.youtube-nocookie.com")
+    assert "matomo" not in run(site, "catalogue", "youtube")
+    result = site.app.test_cli_runner().invoke(consent_commands, ["catalogue", "no such service"])
+    assert result.exit_code == 1
+    assert "no entry has 'no such service' in it" in result.output
+
+
+def test_an_entry_is_shown_as_what_to_paste(site: Site) -> None:
+    """The output is TOML from end to end; sources, doubts and what it stands for are comments."""
+    shown = run(site, "catalogue", "--show", "youtube")
+    assert tomllib.loads(shown) == {"services": {"youtube": {"use": "youtube"}}}
+    for fact in catalogue.entry("youtube").facts:
+        assert fact.source in shown
+        assert ("not certain" in shown) or fact.sure
+    assert "# frame-src" in shown
+
+
+def test_an_unknown_entry_is_explained(site: Site) -> None:
+    """With the nearest name."""
+    result = site.app.test_cli_runner().invoke(consent_commands, ["catalogue", "--show", "yutube"])
+    assert result.exit_code == 1
+    assert 'Did you mean "youtube"?' in result.output
 
 
 def test_check_warns_and_can_be_strict(build: Callable[..., Site], tmp_path: Path) -> None:

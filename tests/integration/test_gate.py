@@ -266,11 +266,11 @@ def test_report_mode_changes_nothing_but_reports(build: Callable[..., Site], cap
     with caplog.at_level(logging.INFO, logger="consentry"):
         response = site.get("/cookies?name=spy")
     assert [h.split("=")[0] for h in response.headers.getlist("Set-Cookie")] == ["spy"]
-    assert response.headers["Content-Security-Policy-Report-Only"] == LOCKED
+    assert response.headers["Content-Security-Policy-Report-Only"] == f"{LOCKED}; report-uri /consent/report"
     assert "Content-Security-Policy" not in response.headers
     assert "would drop" in caplog.text
     assert "UNCOUNTED" in site.get().text
-    assert '"*": ""' in site.get().text.replace("&#34;", '"')
+    assert 'data-mode="report"' in site.get().text
 
 
 def test_off_means_off(build: Callable[..., Site]) -> None:
@@ -375,3 +375,29 @@ def _set(site: Site, path: str) -> set[str]:
         .get(path, headers={"Cookie": f"consent_example={site.receipt}"})
         .headers.getlist("Set-Cookie")
     }
+
+
+def test_a_response_of_no_type_is_not_taken_for_a_page(site: Site) -> None:
+    """Browsers are told not to look into what has no type, where they could find HTML that no gate has read."""
+
+    @site.app.get("/bare")
+    def bare() -> Response:
+        response = Response("<html><link rel=preconnect href=https://t.example>")
+        del response.headers["Content-Type"]
+        return response
+
+    assert site.get("/bare").headers["X-Content-Type-Options"] == "nosniff"
+    assert "X-Content-Type-Options" not in site.get().headers
+
+
+def test_a_service_worker_is_never_granted_anything(site: Site) -> None:
+    """Browsers keep its policy until the file changes, so that a grant in it would outlive a withdrawal."""
+
+    @site.app.get("/sw.js")
+    def worker() -> Response:
+        return Response("", content_type="text/javascript")
+
+    site.accept()
+    assert "https://www.youtube" in site.get("/sw.js").headers["Content-Security-Policy"]
+    locked = site.get("/sw.js", Service_Worker="script").headers["Content-Security-Policy"]
+    assert "https:" not in locked

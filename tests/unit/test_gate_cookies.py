@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from consent import Grants
 from consent.gate.cookies import CookieRules, Fate, deletions
-from tests.policies import policy
+from tests.policies import changed, policy
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 SMALL = policy()
@@ -180,3 +180,14 @@ def test_the_browser_gets_the_same_rules() -> None:
         "session": "",
         "receipt": "-",
     }
+
+
+def test_the_browser_gets_each_place_by_itself() -> None:
+    """Storage keys and databases are rules of their own, so that one name may stand for several things."""
+    kinds = ("local_storage", "session_storage", "indexed_db")
+    declared = "".join(
+        f'[[services.matomo.cookies]]\nname = "{kind}*"\nlifetime = "session"\nkind = "{kind}"\n' for kind in kinds
+    )
+    rules = CookieRules(changed("[services.youtube]\n", f"{declared}[services.youtube]\n")).for_browser()
+    assert rules["storage"] == {"local_storage*": "matomo", "session_storage*": "matomo"}
+    assert rules["databases"] == {"indexed_db*": "matomo"}

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.gate import caching, links
+from consent.gate import caching, links, media
 from consent.gate.csp import ContentPolicy
 from consent.gate.urls import is_covered, leads_home
+from consent.policy import Opens
 from tests.policies import policy
 
 CSP = ContentPolicy(policy())
@@ -39,9 +40,24 @@ def test_it_restricts_loading_and_nothing_else() -> None:
 
 def test_a_wrapper_runs_nothing() -> None:
     """The document around a frame may show that frame and nothing else."""
-    assert CSP.frame("youtube") == (
+    assert CSP.wrapper("youtube", Opens.FRAME) == (
         "default-src 'none'; frame-src https://www.youtube-nocookie.com; style-src 'self'; frame-ancestors 'self'"
     )
+
+
+def test_a_widget_runs_without_the_sites_origin() -> None:
+    """Its wrapper is a sandbox that loads from the service's hosts, from its own text, and from nowhere else."""
+    header = CSP.wrapper("matomo", Opens.WIDGET)
+    assert header.startswith("sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox allow-forms; ")
+    assert "allow-same-origin" not in header
+    assert "'self'" not in header.replace("frame-ancestors 'self'", "")
+    for part in (
+        "default-src 'none'",
+        "connect-src https://stats.example.net",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ):
+        assert f"; {part};" in header
 
 
 HOME = ["/", "/a/b?c=d#e", "a", "a/b", "?x", "#x", "", "https://example.org/x", "//example.org/x", "http://example.org"]
@@ -204,3 +220,28 @@ def test_an_unclosed_quote_hides_no_target(value: str) -> None:
 def test_reports_go_nowhere_else(value: str, passes: bool) -> None:
     """A browser's reports name pages and visitors' addresses to whoever receives them."""
     assert (links.reports(value, origins=[], host="example.org") is not None) is passes
+
+
+@pytest.mark.parametrize("kind", ["", "text", "unknown/unknown", "application/unknown; x=1", "*/*", "a, */*"])
+def test_browsers_look_into_what_has_no_known_type(kind: str) -> None:
+    """Such a response must not be taken for a page: no gate has read it."""
+    assert media.is_guessed(kind)
+    assert not media.is_page(kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [
+        ("text/html", True),
+        ("text/html; charset=utf-8", True),
+        ("text/plain, text/html", True),
+        ('text/html; x="a,b"', True),
+        ("text/plain", False),
+        ("image/png", False),
+        ("application/xhtml+xml", False),
+    ],
+)
+def test_pages_are_known_by_their_type(kind: str, page: bool) -> None:
+    """Of a list of types one is enough."""
+    assert media.is_page(kind) is page
+    assert not media.is_guessed(kind)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app
+from flask import Blueprint, current_app, request
 
-from . import decision, pages
+from ..current import visit
+from . import decision, pages, report, wrapper
 
 
 def blueprint() -> Blueprint:
     """A fresh blueprint: an application has its own."""
     made = Blueprint("consentry", "flask_consentry", template_folder="templates", static_folder="static")
     made.url_value_preprocessor(_exempt_from_csrf_protection)
+    made.before_request(_answer_this_visitor)
     made.add_url_rule("/decision", "decision", decision.post, methods=["POST"])
+    made.add_url_rule("/report", "report", report.post, methods=["POST"])
     made.add_url_rule("/preferences", "preferences", pages.preferences)
+    made.add_url_rule("/banner", "banner", pages.banner)
     made.add_url_rule("/state", "state", pages.state_of_visitor)
-    made.add_url_rule("/embed/<service>/<token>", "embed", pages.embed)
+    made.add_url_rule("/embed/<service>/<token>", "embed", wrapper.embed)
     made.add_url_rule("/beacon/<token>.gif", "beacon", pages.beacon)
     return made
 
@@ -24,6 +28,12 @@ def _exempt_from_csrf_protection(*_: object) -> None:
     protection = current_app.extensions.get("csrf")
     if protection is not None:
         protection.exempt(current_app.blueprints["consentry"])
+
+
+def _answer_this_visitor() -> None:
+    """None of our pages is one that all visitors share; our static files are nobody's."""
+    if request.endpoint != "consentry.static":
+        visit().make_private()
 
 
 def well_known() -> Blueprint:

@@ -21,7 +21,7 @@ from consent.ledger import Record
 from consent.notice import Notice, recognise
 from consent.wire import Submitted
 
-from .. import embeds, recording, render
+from .. import embeds, marker, recording, render, stand_in
 from ..current import state as current_state
 from ..current import visit as current_visit
 from ..state import State
@@ -50,7 +50,7 @@ def post() -> BaseResponse:
 def _to_choices(body: dict[str, Any]) -> BaseResponse:
     """*Choose* without JavaScript: the same question on a page of its own."""
     again = "yes" if body.get("ask_again") else None
-    back = safe_next(str(body.get("next", "")), default="/")
+    back = safe_next(str(body.get("next", "")))
     return redirect(url_for("consentry.preferences", next=back, ask_again=again), HTTPStatus.SEE_OTHER)
 
 
@@ -112,9 +112,13 @@ def _notice(state: State, visit: Visit, said: Submitted) -> Notice | None:
 
 def _ask_again(state: State, visit: Visit, said: Submitted) -> BaseResponse:
     """A grant on words that were not, or not these, on the page: show the question again, answers kept."""
-    if wants_json() or said.method in _FRAMES:
-        back = safe_next(said.next, default="/")
+    back = safe_next(said.next)
+    if wants_json() or (said.method in _FRAMES and not said.embed):
         raise Refused(HTTPStatus.CONFLICT, "the notice token is missing or stale; show the question again", back=back)
+    if said.method in _FRAMES:
+        embed = _described(state, said)
+        shown = stand_in.ask_again(state, visit, embed, said.embed, back=back, stale=bool(said.notice))
+        return make_response(shown, HTTPStatus.CONFLICT)
     known = frozenset(state.policy.purposes)
     page = render.preferences(
         state,
@@ -122,7 +126,7 @@ def _ask_again(state: State, visit: Visit, said: Submitted) -> BaseResponse:
         answers=known if said.method is Method.ACCEPT_ALL else said.purposes & known,
         ticked_services=said.services & frozenset(state.policy.services),
         ask_again=said.duration is Duration.SESSION,
-        next=safe_next(said.next, default="/"),
+        next=back,
         error=render.words(state.policy).asked_again,
     )
     return make_response(page, HTTPStatus.CONFLICT)
@@ -149,22 +153,27 @@ def _answered(
         response = redirect(alone or _way_back(visit, said), HTTPStatus.SEE_OTHER)
     if decision is not None:
         _set_receipt(response, state, visit, decision)
+        marker.put(response, state, visit, by_form=not wants_json())
     return response
 
 
 def _way_back(visit: Visit, said: Submitted) -> str:
     """Where the visitor came from. Who sends no cookie at all may block them: the page then hides its question."""
-    back = safe_next(said.next, default="/")
+    back = safe_next(said.next)
     may_block = not visit.cookie_header and said.method not in _FRAMES
     return f"{back.partition('#')[0]}#{render.ANSWERED}" if may_block else back
 
 
 def _check_frame(state: State, said: Submitted) -> None:
     """Turn away a frame that the site did not sign, before anything is recorded."""
-    if said.method not in _FRAMES or not said.embed:
-        return
+    if said.method in _FRAMES and said.embed:
+        _described(state, said)
+
+
+def _described(state: State, said: Submitted) -> embeds.Embed:
+    """What the answer is to open."""
     try:
-        embeds.open_(state, said.embed, service=said.service)
+        return embeds.open_(state, said.embed, service=said.service)
     except TokenError:
         raise Refused(HTTPStatus.BAD_REQUEST, "not the description of a frame of this service") from None
 

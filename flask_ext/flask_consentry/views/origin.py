@@ -9,6 +9,8 @@ import enum
 
 from flask import Request
 
+from ..render import home
+
 
 class Sender(enum.Enum):
     """What a request's headers say of the page that made it."""
@@ -34,11 +36,11 @@ def sender(request: Request) -> Sender:
     return Sender.OURS if origin == f"{request.scheme}://{request.environ.get('HTTP_HOST', '')}" else Sender.FOREIGN
 
 
-def safe_next(path: str, *, default: str) -> str:
-    """*path* if it plainly stays on the site, else *default*.
+def safe_next(path: str) -> str:
+    """*path* if it plainly stays on the site, else the site's first page.
 
     One slash and then no other slash or backslash, and no control character or space: browsers drop tabs and newlines
     from a URL before they read it.
     """
     plain = path.startswith("/") and path[1:2] not in ("/", "\\") and path.isascii()
-    return path if plain and "\\" not in path and all(" " < char < "\x7f" for char in path) else default
+    return path if plain and "\\" not in path and all(" " < char < "\x7f" for char in path) else home()

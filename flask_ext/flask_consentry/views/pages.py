@@ -1,4 +1,4 @@
-"""The other routes: preferences, the visitor's state, wrapper frames, the page beacon, and the GPC support resource."""
+"""The other routes: preferences, the visitor's state, the page beacon, and the GPC support resource."""
 
 from __future__ import annotations
 
@@ -13,30 +13,52 @@ from consent.audience.beacons import GIF
 from consent.audience.device import device
 from consent.gate.headers import Mode
 
-from .. import embeds, render
+from .. import marker, render
 from ..current import consent
 from ..current import state as current_state
 from ..current import visit as current_visit
 from ..state import State
 from ..visit import Visit
-from .origin import Sender, safe_next, sender
-from .problems import Refused, answer, never_stored
+from .origin import safe_next
+from .problems import never_stored
 
 _LOG = logging.getLogger("consentry")
+
+#: Placeholders of one page whose forms work without a page load.
+_MOST_NOTICES = 100
 
 
 def preferences() -> Response:
     """Every choice on a page: what stands, how to change it, how to take it back."""
     state, visit = current_state(), current_visit()
-    overrides: dict[str, Any] = {"next": safe_next(request.args.get("next", ""), default="/")}
+    overrides: dict[str, Any] = {"next": safe_next(request.args.get("next", ""))}
     if request.args.get("ask_again") == "yes":
         overrides["ask_again"] = True
     return never_stored(make_response(render.preferences(state, visit, **overrides)))
 
 
+def banner() -> Response:
+    """The question alone, for a page that all visitors share; 204 where there is nothing to ask."""
+    state, visit = current_state(), current_visit()
+    visit.consulted = True
+    shown = render.late_banner(state, visit, back=safe_next(request.args.get("next", "")))
+    response = make_response(shown) if shown else Response(status=HTTPStatus.NO_CONTENT)
+    marker.put(response, state, visit)
+    return never_stored(response)
+
+
 def state_of_visitor() -> Response:
-    """What is allowed now, for the browser side."""
-    return never_stored(jsonify(describe(current_state(), current_visit())))
+    """What is allowed now, for the browser side.
+
+    A page that all visitors share adds ``?about=`` and a service for each of its placeholders: their notice tokens come
+    with the answer, and under the empty name that of its link to the choices.
+    """
+    state, visit = current_state(), current_visit()
+    about = request.args.getlist("about")[:_MOST_NOTICES]
+    said = describe(state, visit) | ({"notices": render.shared_notices(state, visit, about)} if about else {})
+    response = jsonify(said)
+    marker.put(response, state, visit)
+    return never_stored(response)
 
 
 def describe(state: State, visit: Visit) -> dict[str, Any]:
@@ -51,38 +73,6 @@ def describe(state: State, visit: Visit) -> dict[str, Any]:
         "ask": bool(visit.asks),
         "rules": state.gate.browser_rules,
     }
-
-
-def embed(service: str, token: str) -> Response:
-    """The wrapper document of one frame: for a visitor who granted its service, or with a fresh ticket for once.
-
-    It is framed by the page, or stands alone where there is no JavaScript. Another site can neither frame it nor send
-    a visitor to it and so make the frame load: without a grant it answers 404.
-    """
-    state, visit = current_state(), current_visit()
-    visit.consulted = True
-    try:
-        shown = embeds.open_(state, token, service=service)
-    except TokenError:
-        return answer(state, Refused(HTTPStatus.NOT_FOUND, "not the description of a frame of this site"))
-    ticket = request.args.get("once", "")
-    if service not in visit.grants.services and not (ticket and embeds.admits(state, ticket, token, now=visit.now)):
-        return answer(state, Refused(HTTPStatus.NOT_FOUND, "the service is not granted"))
-    if sender(request) is Sender.FOREIGN:
-        return answer(state, Refused(HTTPStatus.FORBIDDEN, "the request does not come from a page of this site"))
-    visit.wraps = service
-    alone = request.headers.get("Sec-Fetch-Dest", "document") == "document"
-    page = render.embed_page(
-        state,
-        src=shown.src,
-        title=shown.title,
-        allow="fullscreen; picture-in-picture",
-        back=shown.back,
-        standalone=alone,
-    )
-    response = never_stored(make_response(page))
-    response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"  # some players refuse to work without one
-    return response
 
 
 def beacon(token: str) -> Response:

@@ -22,10 +22,10 @@ class Refused(Exception):  # noqa: N818  # what happened to the request, not a f
 
     :param status: 400, 403, 404, 409, 413, 415 or 503.
     :param detail: For the developer who reads the answer; never repeats what was sent.
-    :param back: Where a person may go on, a path on the site.
+    :param back: Where a person may go on, a path on the site; empty for its first page.
     """
 
-    def __init__(self, status: HTTPStatus, detail: str, *, back: str = "/") -> None:
+    def __init__(self, status: HTTPStatus, detail: str, *, back: str = "") -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
@@ -43,7 +43,9 @@ def answer(state: State, refused: Refused) -> Response:
         }
         response = Response(json.dumps(body), refused.status, content_type="application/problem+json")
     else:
-        response = make_response(render.problem(state, refused.status, back=refused.back), refused.status)
+        response = make_response(
+            render.problem(state, refused.status, back=refused.back or render.home()), refused.status
+        )
     return never_stored(response)
 
 

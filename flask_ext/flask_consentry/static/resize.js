@@ -1,0 +1,1 @@
+"use strict";(()=>{var n=0;function t(){let e=Math.ceil(document.body.getBoundingClientRect().height);e!==n&&(n=e,parent.postMessage({consentry:"resize",height:e},"*"))}addEventListener("DOMContentLoaded",()=>{new ResizeObserver(t).observe(document.body),t()});addEventListener("load",t);})();
