@@ -12,12 +12,23 @@ export interface ConsentryState {
   readonly duration: "persistent" | "session" | null;
 }
 
+/** Where a visitor said yes, for what starts on the page after. */
+export interface Landing {
+  readonly url: string;
+  readonly referrer: string;
+}
+
 export interface Consentry {
   /** Whether a purpose, or one service, may run now. Only a convenience: the server and the browser enforce it. */
   allows(what: string | { readonly service: string }): boolean;
   /** Calls `fn` after every change of the answer, in this tab or another; returns how to stop. */
   on(event: "change", fn: (state: ConsentryState) => void): () => void;
   readonly state: ConsentryState;
+  /**
+   * The page before, if it was there that the visitor allowed a service that starts only now: its URL and its referrer,
+   * once. Else null.
+   */
+  readonly landing: Landing | null;
 }
 
 declare global {

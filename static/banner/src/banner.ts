@@ -9,7 +9,8 @@ import type { ConsentryState } from "../consentry";
 import { body, freshKey, send } from "./answer";
 import { align } from "./choices";
 import { open } from "./frames";
-import { CHANNEL, UPDATE, exceeds, type Answer, type Guard } from "./state";
+import { fillSharedPage } from "./shared_page";
+import { AGAIN, CHANNEL, UPDATE, exceeds, type Answer, type Guard } from "./state";
 
 const find = <E extends HTMLElement>(name: string, within: ParentNode = document): E | null =>
   within.querySelector<E>(`[data-consentry=${name}]`);
@@ -76,22 +77,26 @@ function settle({ ask, purposes, services }: ConsentryState): void {
   }
 }
 
-/**
- * Hands the answer to the guard, which tells the page and the other tabs; without a guard, does so itself. Tells
- * whether something that ran here was taken back.
- */
+const guard = window.consentry as Guard | undefined;
+
+/** Hands the answer to the guard, which tells the page and the other tabs; without a guard, does so itself. */
 function tell(answer: Answer): boolean {
-  const guard = window.consentry as Guard | undefined;
   if (guard) return guard[UPDATE](answer);
   new BroadcastChannel(CHANNEL).postMessage(answer);
   settle(answer);
   return false;
 }
 
+/** The page anew. */
+function again(): void {
+  if (guard) guard[AGAIN]();
+  else location.reload();
+}
+
 /** Back to where the form says, as the server would send the browser. */
 function leave(form: HTMLFormElement): void {
   const next = new URL(form.querySelector<HTMLInputElement>("[name=next]")?.value || ".", location.href);
-  if (next.origin !== location.origin || next.pathname + next.search === location.pathname + location.search) location.reload();
+  if (next.origin !== location.origin || next.pathname + next.search === location.pathname + location.search) again();
   else location.assign(next);
 }
 
@@ -115,12 +120,13 @@ async function answer(form: HTMLFormElement, button: HTMLButtonElement): Promise
   } else {
     const slot = form.closest<HTMLElement>("[data-consentry=placeholder]");
     const url = outcome.embed ?? slot?.dataset.frame;
-    if (slot && url) open(slot, url, true);
+    const reload = tell(outcome);
+    if (slot?.dataset.consentry && url) open(slot, url, true);
+    else if (slot) slot.querySelector("iframe")?.focus();
     form.closest("dialog")?.close();
-    const gone = tell(outcome);
     speech.textContent = saved;
     if (!form.closest("[data-consentry=banner]") && !slot) leave(form);
-    else if (gone) location.reload();
+    else if (reload) again();
   }
 }
 
@@ -162,6 +168,16 @@ function start(): void {
 
   document.addEventListener("consentry:change", ({ detail }) => settle(detail));
 
+  speech.className = "cs-off";
+  speech.setAttribute("role", "status");
+  document.body.append(speech);
+  prepare();
+  void fillSharedPage(prepare);
+}
+
+/** Makes ready the question, and forms, that are in the page now. */
+function prepare(): void {
+  alignAll();
   // Cookies are blocked, so every page asks anew: within a visit the question shrinks to one line.
   const section = find("banner");
   const unfold = find("unfold");
@@ -174,11 +190,6 @@ function start(): void {
       section.querySelector<HTMLElement>("input:not([type=hidden])")?.focus();
     });
   }
-
-  speech.className = "cs-off";
-  speech.setAttribute("role", "status");
-  document.body.append(speech);
-  alignAll();
 }
 
 // A page may name this script twice, in its head and after the question.

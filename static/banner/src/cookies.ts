@@ -8,7 +8,7 @@
  * Sources: RFC 6265 §5.2 (the last attribute wins, Max-Age before Expires) and §5.3.
  */
 
-import type { Rules } from "./state";
+import type { Kind, Rules } from "./state";
 
 export interface Grants {
   readonly rules: ReadonlyMap<string, string>;
@@ -17,6 +17,15 @@ export interface Grants {
 }
 
 export type Verdict = "pass" | "session" | "drop" | "unknown";
+
+/** What the functions that stand in front of the browser's ask. */
+export interface Gate {
+  /** Whether anything is held back, or only told of. */
+  readonly enforces: boolean;
+  readonly grants: Readonly<Record<Kind, Grants>>;
+  /** Whether a name of that verdict may not be stored; takes note of those that nobody declares. */
+  refuses(kind: Kind, name: string, verdict: Verdict): boolean;
+}
 
 export function table(rules: Rules = {}): ReadonlyMap<string, string> {
   return new Map(Object.entries(rules));

@@ -1,75 +1,93 @@
 /**
- * First in <head>: filters what scripts store, and tells the page what is allowed.
+ * First in <head>: holds back what scripts store and connect to, and tells the page what is allowed.
  *
  * Reads the answer from its own tag and sets the one global, `window.consentry`. It hides nothing and asks nothing:
- * that is banner.ts. A fault in here must leave the page alone, so each override stands by itself.
+ * that is banner.ts. What stands in front of the browser's functions is in the modules that it starts.
  */
 
 import type { ConsentryState } from "../consentry";
-import { judge, table, write, type Grants, type Verdict } from "./cookies";
-import { CHANNEL, UPDATE, exceeds, type Answer } from "./state";
+import { guardChildren } from "./children";
+import { table, type Gate, type Grants } from "./cookies";
+import { cleanDatabases, guardDatabases } from "./databases";
+import { keepFields, restoreFields } from "./fields";
+import { guardHints } from "./hints";
+import { guardCookies } from "./jar";
+import { keepLanding, takeLanding } from "./landing";
+import { reportNames } from "./names";
+import type { Realm } from "./override";
+import { listenForHeights } from "./heights";
+import { guardPeers } from "./rtc";
+import { AGAIN, CHANNEL, KINDS, UPDATE, exceeds, words, type Answer, type Kind } from "./state";
+import { cleanStorage, guardStorage } from "./storage";
+import { watch } from "./touched";
 
-/** The parts of the Cookie Store API that are touched; older libraries of types lack it. */
-interface StoredCookie {
-  name: string;
-  expires?: number | null;
-  maxAge?: number | null;
-}
-
-function words(text = ""): readonly string[] {
-  return text.split(" ").filter(Boolean);
-}
-
-function start({ rules = "", services, purposes, duration, state: stateUrl = "" }: DOMStringMap): void {
+function start(told: DOMStringMap): void {
+  const { mode = "enforce", duration, report } = told;
+  const main = words(told.main);
   let now: ConsentryState = Object.freeze({
     decided: !!duration,
     ask: !duration,
-    purposes: words(purposes),
-    services: words(services),
+    purposes: words(told.purposes),
+    services: words(told.services),
     duration: (duration || null) as ConsentryState["duration"],
   });
-  let cookies: Grants;
-  let keys: Grants;
-  const told = new Set<string>();
+  const seen: Record<Kind, Set<string>> = { cookies: new Set(), storage: new Set(), databases: new Set() };
+  const grants = {} as Record<Kind, Grants>;
+  const gate: Gate = {
+    enforces: mode === "enforce",
+    grants,
+    refuses(kind, name, verdict) {
+      if (verdict === "unknown" && !seen[kind].has(name)) {
+        seen[kind].add(name);
+        if (kind === "cookies" && gate.enforces) console.warn(`Consentry blocked undeclared cookie "${name}"; declare it in consent.toml`);
+      }
+      // Undeclared keys pass: a page has too many of them that track nobody.
+      return gate.enforces && (verdict === "drop" || (verdict === "unknown" && kind === "cookies"));
+    },
+  };
+
+  /** Whether the answer is this visitor's: a page that all share names none, and one is fetched. */
+  let known = told.question === undefined;
 
   /** What a service that is not granted (any more) has stored goes; the server sees to the cookies. */
-  function clean(area: Storage): void {
-    for (const key of Object.keys(area)) if (judge(key, keys) === "drop") area.removeItem(key);
-  }
-
   function grant(given: Answer["rules"]): void {
     const common = { services: new Set(now.services), session: now.duration === "session" };
-    cookies = { ...common, rules: given ? table(given.cookies) : cookies.rules };
-    keys = { ...common, rules: given ? table(given.storage) : keys.rules };
-    try {
-      if (keys.rules.size) [localStorage, sessionStorage].forEach(clean);
-    } catch {
-      // Storage is blocked: there is nothing to clean.
-    }
+    for (const kind of KINDS) grants[kind] = { ...common, rules: given ? table(given[kind]) : grants[kind].rules };
+    if (!gate.enforces || !known) return;
+    if (grants.storage.rules.size) cleanStorage(gate);
+    void cleanDatabases(gate);
   }
 
-  function refuse(verdict: Verdict, name: string): boolean {
-    if (verdict === "unknown" && !told.has(name)) {
-      told.add(name);
-      console.warn(`Consentry blocked undeclared cookie "${name}"; declare it in consent.toml`);
-    }
-    return verdict === "unknown" || verdict === "drop";
+  /** The page anew, by GET whatever it came by, with what was typed. */
+  function again(): void {
+    keepFields();
+    if (told.again) location.replace(told.again);
+    else location.reload();
   }
 
-  /** Goes by an answer, this page's own or another's; tells whether something that ran here was taken back. */
+  const begun = told.reload === undefined ? undefined : watch();
+
+  /** Goes by an answer, this page's own or another's; tells whether the page has to come anew. */
   function take({ decided, ask, purposes, services, duration, rules }: Answer, own: boolean): boolean {
     const gone = exceeds(now.services, services);
+    const starts = main.some((service) => services.includes(service) && !now.services.includes(service));
+    const reload = gone || (own && starts && begun?.() === false);
     now = Object.freeze({ decided, ask, purposes, services, duration });
+    if (gone) takeLanding();
+    else if (starts) keepLanding();
+    known = true;
     grant(rules);
     if (own) channel?.postMessage({ ...now, rules });
     document.dispatchEvent(new CustomEvent("consentry:change", { detail: now }));
     // What has run cannot be stopped in a page, only with it. Whoever answered here sees to that by itself.
-    if (gone && !own) location.reload();
-    return gone;
+    if (gone && !own) again();
+    return reload;
   }
 
-  grant(JSON.parse(rules || "{}") as Answer["rules"]);
+  grant(JSON.parse(told.rules || "{}") as Answer["rules"]);
 
+  const kept = takeLanding();
+  const landing = main.some((service) => now.services.includes(service)) ? kept : null;
   const api = {
     allows: (what: string | { readonly service: string }) =>
       typeof what === "string" ? what === "necessary" || now.purposes.includes(what) : now.services.includes(what.service),
@@ -78,47 +96,39 @@ function start({ rules = "", services, purposes, duration, state: stateUrl = "" 
       document.addEventListener(`consentry:${event}`, listen);
       return () => document.removeEventListener(`consentry:${event}`, listen);
     },
+    landing,
     get state() {
       return now;
     },
   };
-  Object.defineProperty(api, UPDATE, { value: (answer: Answer) => take(answer, true) });
+  Object.defineProperty(api, UPDATE, { value: (answer: Answer, own = true) => take(answer, own) });
+  Object.defineProperty(api, AGAIN, { value: again });
   Object.defineProperty(window, "consentry", { value: Object.freeze(api) });
 
-  const cookie = Object.getOwnPropertyDescriptor(Document.prototype, "cookie")!;
-  Object.defineProperty(Document.prototype, "cookie", {
-    ...cookie,
-    set(this: Document, raw: unknown) {
-      const { name, verdict, text } = write(String(raw), cookies, Date.now());
-      if (!refuse(verdict, name) && text !== null) cookie.set!.call(this, text);
-    },
-  });
-
-  const { setItem } = Storage.prototype;
-  Storage.prototype.setItem = function (key: string, value: string): void {
-    const verdict = judge(String(key), keys);
-    // Only declared keys are filtered; what would outlive a session decision is not kept.
-    if (verdict === "drop" || (verdict === "session" && this === localStorage)) return;
-    setItem.call(this, key, value);
-  };
-
-  const store = (window as { CookieStore?: { prototype: { set: (...given: unknown[]) => Promise<void> } } }).CookieStore
-    ?.prototype;
-  if (store) {
-    const { set } = store;
-    store.set = async function (first: unknown, value?: unknown): Promise<void> {
-      const whole = typeof first === "object" && first !== null;
-      const given: StoredCookie = whole ? { ...(first as StoredCookie) } : { name: String(first) };
-      const ends = given.maxAge ?? (given.expires == null ? 1 : given.expires - Date.now());
-      const verdict = ends > 0 ? judge(String(given.name), cookies) : "pass";
-      if (refuse(verdict, given.name)) return;
-      if (verdict === "session") {
-        delete given.expires;
-        delete given.maxAge;
-      }
-      await (whole ? set.call(this, given) : set.call(this, first, value));
-    };
+  const holds = (kind: Kind): boolean => [...grants[kind].rules.values()].some(Boolean);
+  const hosts = [location.hostname, ...words(told.hosts)];
+  const fronts: ((realm: Realm) => void)[] = [(realm) => guardCookies(realm, gate)];
+  if (gate.enforces) {
+    if (holds("storage")) fronts.push((realm) => guardStorage(realm, gate));
+    if (holds("databases")) fronts.push((realm) => guardDatabases(realm, gate));
+    fronts.push((realm) => guardPeers(realm, hosts), (realm) => guardHints(realm, hosts));
   }
+  function guard(realm: Realm): void {
+    for (const stand of fronts) {
+      try {
+        stand(realm);
+      } catch {
+        // A browser without it; the others stand by themselves.
+      }
+    }
+  }
+  if (mode !== "off") {
+    guard(window as Realm);
+    guardChildren(window as Realm, guard);
+    if (report) reportNames(report, gate, seen);
+  }
+  listenForHeights();
+  document.addEventListener("DOMContentLoaded", restoreFields);
 
   // The channel is closed while the page is away: an open one may keep it out of the back/forward cache.
   let channel: BroadcastChannel | undefined;
@@ -130,7 +140,7 @@ function start({ rules = "", services, purposes, duration, state: stateUrl = "" 
   addEventListener("pageshow", ({ persisted }) => {
     if (!persisted) return;
     listen();
-    fetch(stateUrl, { cache: "no-store" })
+    fetch(told.state ?? "", { cache: "no-store" })
       .then((response) => response.json() as Promise<Answer>)
       .then((answer) => take(answer, false))
       .catch(() => undefined);

@@ -72,3 +72,17 @@ test("spaces round a name do not matter", () => {
   assert.equal(text(" session = 1"), " session = 1");
   assert.equal(write(" _ga = 1", grants(), NOW).name, "_ga");
 });
+
+test("a name with a prefix is judged by that very name", () => {
+  const declared: Grants = { rules: table({ "__Host-spy": "spy", login: "" }), services: new Set(), session: false };
+  assert.equal(judge("__Host-spy", declared), "drop");
+  assert.equal(judge("__Host-login", declared), "unknown");
+  assert.equal(judge("__Secure-login", declared), "unknown");
+  assert.equal(judge("spy", declared), "unknown");
+});
+
+test("a partitioned cookie stays partitioned, whatever becomes of its lifetime", () => {
+  assert.equal(text("__Host-spy=1; Secure; Path=/; Partitioned"), null);
+  assert.equal(text("_pk_id.1=x; Secure; Partitioned; Max-Age=99", grants(["matomo"], true)), "_pk_id.1=x; Secure; Partitioned");
+  assert.equal(text("_pk_id.1=; Secure; Partitioned; Max-Age=0"), "_pk_id.1=; Secure; Partitioned; Max-Age=0;max-age=0");
+});
