@@ -85,8 +85,11 @@ def read(page: bytes, charset: str | None) -> Reading:
     if label not in (None, "iso2022_jp") or b"\x1b" not in page:
         return Reading(text, (text,), "latin-1", label or "utf-8")
     # Browsers find out by themselves that an unlabelled page is in ISO-2022-JP.
-    for start, end in reversed([span for tag in _TAG.finditer(_masked(text)) for span in _idle(tag)]):
-        text = text[:start] + text[end:]
+    kept, at = [], 0
+    for start, end in (span for tag in _TAG.finditer(_masked(text)) for span in _idle(tag)):
+        kept.append(text[at:start])
+        at = end
+    text = "".join([*kept, text[at:]])
     return Reading(text, (_masked(text),) if label else (_masked(text), text), "latin-1", label or "utf-8")
 
 
