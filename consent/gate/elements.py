@@ -37,6 +37,12 @@ LOADS: Mapping[str, tuple[str, ...]] = {
     "*": ("background", "ping", "attributionsrc"),
 }
 _EVERYWHERE = LOADS["*"]
+_DIRECTIVES = {
+    "script": "script-src",
+    **dict.fromkeys(("iframe", "frame", "fencedframe", "portal"), "frame-src"),
+    **dict.fromkeys(("object", "embed"), "object-src"),
+    **dict.fromkeys(("audio", "video", "track", "source", "bgsound"), "media-src"),
+}
 #: SVG animations can write another element's address.
 _ANIMATIONS = frozenset({"set", "animate"})
 _ANIMATED = ("to", "from", "by", "values")
@@ -105,6 +111,16 @@ def loading(tag: str, attributes: Mapping[str, object]) -> Iterator[str]:
         for name in _ANIMATED:
             if name in attributes:
                 yield name
+
+
+def directive(tag: str, name: str, rel: object = None) -> str:
+    """The CSP directive under which the attribute *name* of an element loads; of a link, by its *rel*."""
+    if tag == "link":
+        words = text(rel).lower()
+        return "style-src" if "stylesheet" in words else "img-src" if "icon" in words else "default-src"
+    if name in ("ping", "attributionsrc"):
+        return "connect-src"
+    return "img-src" if name in ("poster", "srcset", "background") else _DIRECTIVES.get(tag, "img-src")
 
 
 def addresses(name: str, value: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ from .addresses import Base, absolute, elsewhere, normal
 from .encodings import Reading
 from .found import Found
 from .reach import Reach
-from .source import INERT, Edits, Source, StandIn, ascii_only, no_stand_in, pixels
+from .source import INERT, Edits, Note, Source, StandIn, ascii_only, no_note, no_stand_in, pixels
 
 _LOG = logging.getLogger("consentry")
 
@@ -73,7 +73,8 @@ class HtmlGate:
         base: Base,
         services: frozenset[str],
         charset: str | None = None,
-        stand_in: StandIn | None = None,
+        stand_in: StandIn = no_stand_in,
+        note: Note = no_note,
     ) -> bytes:
         """*page* as a visitor may have it; the very same object where there is nothing to change.
 
@@ -81,10 +82,11 @@ class HtmlGate:
         :param services: Ids of the granted services, the necessary ones among them.
         :param charset: The ``charset`` of the media type, where one is given.
         :param stand_in: Makes placeholders.
+        :param note: Is told what was held back; of one thing perhaps twice.
         """
         reading = encodings.read(page, charset)
         reach = self._reach(services)
-        edited = _rewritten(Source.of(reading, base=base, reach=reach, stand_in=stand_in or no_stand_in))
+        edited = _rewritten(Source.of(reading, base=base, reach=reach, stand_in=stand_in, note=note))
         return page if edited is reading.text else reading.write(edited)
 
 
@@ -173,6 +175,8 @@ def _judge(element: Any, source: Source, base: Base, edits: Edits) -> None:
     held, completed = _held(element, source, base)
     written = completed | (_srcdoc(element, source, base) if "srcdoc" in attributes and tag == "iframe" else {})
     rules = tag == "script" and "type" in attributes and _breaks_rules(element, source, base)
+    for name, (_, origin) in held.items():
+        source.note(origin, elements.directive(tag, name, attributes.get("rel")))
     if not (held or rules):
         if written:
             edits.rename(source, element, set(), written, stops=False)

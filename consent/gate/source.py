@@ -25,6 +25,8 @@ INERT = "data-consentry-"
 
 #: Makes the HTML of a placeholder for what was found, the number of it on its page given; nothing: leave it inert.
 StandIn = Callable[[Found, int], str | None]
+#: Is told of each origin that was held back, and the CSP directive that the load would have come under.
+Note = Callable[[str, str], None]
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _TAG_NAME = re.compile(r"<([^\s/>]+)")
@@ -33,6 +35,10 @@ _PIXELS = re.compile(r"\s*(\d{1,5})\s*(?:px)?\s*")
 
 def no_stand_in(_found: Found, _number: int) -> None:
     """No placeholder."""
+
+
+def no_note(_origin: str, _directive: str) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +58,28 @@ class Source:
     charset: str | None
     reach: Reach
     stand_in: StandIn
+    note: Note
     depth: int
 
     @classmethod
-    def of(cls, reading: Reading, *, base: Base, reach: Reach, stand_in: StandIn, depth: int = 0) -> Source:
+    def of(
+        cls, reading: Reading, *, base: Base, reach: Reach, stand_in: StandIn, note: Note = no_note, depth: int = 0
+    ) -> Source:
         """A source to edit *reading*."""
         # Parsers count CR LF as one character. As two LF it means the same in HTML and keeps every offset.
         views = tuple(view.replace("\r\n", "\n\n") if "\r" in view else view for view in reading.views)
-        return cls(reading.text, views, base, reading.charset, reach, stand_in, depth)
+        return cls(reading.text, views, base, reading.charset, reach, stand_in, note, depth)
 
     def below(self, reading: Reading, *, base: Base | None = None) -> Source:
         """A document inside this one, in which no placeholder can stand."""
-        below = self.depth + 1
-        return Source.of(reading, base=base or self.base, reach=self.reach, stand_in=no_stand_in, depth=below)
+        return Source.of(
+            reading,
+            base=base or self.base,
+            reach=self.reach,
+            stand_in=no_stand_in,
+            note=self.note,
+            depth=self.depth + 1,
+        )
 
     def start_tag(self, element: Any) -> str:
         """The start tag of *element* as it was written; empty if it was not."""

@@ -623,3 +623,17 @@ def test_a_frame_that_a_visitor_opens_is_no_finding(site: Site) -> None:
     headers = site.get(f"/consent/embed/youtube/{token[1]}", Sec_Fetch_Site="same-origin").headers
     assert "frame-src https://www.youtube-nocookie.com" in headers[ENFORCED]
     assert ONLY not in headers
+
+
+def test_what_the_gate_makes_inert_is_counted_too(build: Callable[..., Site]) -> None:
+    """Where reports are always collected, a host that no browser gets to ask is in the list as well."""
+    site = build(CONSENT_MODE="enforce", CONSENT_REPORTS="always")
+
+    @site.app.get("/pasted")
+    def pasted() -> str:
+        return "<link rel=stylesheet href=https://cdn.example/a.css?jo=1><script src=//cdn.example/a.js></script>"
+
+    site.get("/pasted")
+    rows = seen(site)
+    assert ("host", "https://cdn.example", "style-src", "/pasted", 1) in rows
+    assert ("host", "https://cdn.example", "script-src", "/pasted", 1) in rows

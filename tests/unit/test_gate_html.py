@@ -335,6 +335,20 @@ def test_an_unknown_coding_is_not_guessed() -> None:
         codings.opened(b"x", "compress", cap=10)
 
 
+def test_what_is_held_back_is_told() -> None:
+    """Who wants to know learns each origin and the directive that it would have come under."""
+    page = b"<script src=//t.example/x></script><link rel=icon href=//i.example/x><a ping=//p.example href=/x>x</a>"
+    page += b"<iframe srcdoc='&lt;img src=https://d.example/x&gt;'></iframe>"
+    told: list[tuple[str, str]] = []
+    GATE.rewrite(page, base=BASE, services=NECESSARY, charset="utf-8", note=lambda *one: told.append(one))
+    assert told == [
+        ("https://t.example", "script-src"),
+        ("https://i.example", "img-src"),
+        ("https://p.example", "connect-src"),
+        ("https://d.example", "img-src"),
+    ]
+
+
 def test_at_most_fifty_placeholders() -> None:
     """A page full of frames does not become a page full of forms."""
     assert rewrite("<iframe src=https://video.example/></iframe>" * 60).count("data-consentry-src") == 10
