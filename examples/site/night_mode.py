@@ -23,6 +23,6 @@ def is_on() -> bool:
 
 
 def carry_in_links(_endpoint: str, values: dict[str, Any]) -> None:
-    """Add ``night=on`` to every link of the site, if this page's address has it."""
+    """Add ``night=on`` to every link of the site, if this page’s address has it."""
     if has_request_context() and request.args.get("night") == "on":
         values.setdefault("night", "on")

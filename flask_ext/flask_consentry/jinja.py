@@ -178,6 +178,16 @@ def widget(
 
 def _stands(slot: Slot) -> Markup:
     """What stands in *slot* for the current visitor."""
+    key = f"services.{slot.service}"
+    if not slot.title.strip():
+        raise _mistake(
+            key, "a frame or widget without a title", "Say in title what it is, for people who cannot see it"
+        )
+    sides: tuple[object, ...] = (slot.width, slot.height)
+    if not all(isinstance(side, int) and side > 0 for side in sides):
+        raise _mistake(key, f"{slot.width!r} × {slot.height!r} is no size", "Give width and height as whole CSS pixels")
+    if slot.link is not None and not slot.link.startswith(("https://", "http://")):
+        raise _mistake(key, f"the link {slot.link} names no other site", "Write a whole https URL, or leave it out")
     token = stand_in.token_of(state(), slot)
     if token is None:
         raise _mistake(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("consentry")
 
+_BEYOND = "a page left with the wall only: it is longer than CONSENT_PAGE_CAP"
 #: Statuses without a body (RFC 9110 §6.4.1).
 _EMPTY = ("1", "204", "304")
 #: Headers that describe the bytes as the site made them.
@@ -103,12 +104,15 @@ class Start:
             self._send(status, [h for h in headers if h[0].lower() not in _OF_THE_BYTES], exc_info)
             return body
         whole = length is not None or isinstance(body, list | tuple)
+        if whole and (length or 0) > self._cap:
+            _LOG.info(_BEYOND)
         if not whole or (length or 0) > self._cap:
             return self._passed(iter(body), body)
         iterator = iter(body)
         for piece in iterator:
             self._keep(piece)
             if not self._collects:
+                _LOG.info(_BEYOND)
                 return self._passed(iterator, body)
         return self._rewritten(body, rewrite)
 

@@ -7,7 +7,9 @@ code has ended and its session is saved.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +29,7 @@ from .visit import Visit
 #: Width and height in CSS pixels where nobody says: of what is played, and of anything else.
 PLAYED = (560, 315)
 SHOWN = (560, 400)
+_LINK = re.compile(r"""<a\b[^>]*?\bhref\s*=\s*["'](https://[^"'\s<>]{4,500})["']""", re.IGNORECASE)
 #: A frame of this size or less is not there to be looked at.
 _INVISIBLE = 10
 _LARGEST = 4000
@@ -44,6 +47,7 @@ class Slot:
     :param width: In CSS pixels; *height* likewise.
     :param link: Where the same thing is on the other site.
     :param poster: Path on this site of a picture to show behind the words.
+    :param css_url: URL of the style, where the page may lack it.
     """
 
     id: str
@@ -55,6 +59,7 @@ class Slot:
     height: int
     link: str | None = None
     poster: str | None = None
+    css_url: str | None = None
 
 
 def next_id() -> str:
@@ -121,13 +126,14 @@ def stand_in_for(state: State, visit: Visit, found: Found, *, number: int) -> st
         title=found.title or service.name,
         width=width,
         height=height,
+        link=_link_in(found.markup),
+        # A page that nobody wrote with Consentry in mind has no consent_head(): its first placeholder brings the style.
+        css_url=render.asset("banner.css") if number == 1 else None,
     )
     token = token_of(state, slot)
     if token is None:
         return None
-    # A page that nobody wrote with Consentry in mind has no consent_head(): its first placeholder brings the style.
-    style = Markup('<link rel="stylesheet" href="{}">').format(render.asset("banner.css")) if number == 1 else ""
-    return (style + placeholder(state, visit, slot, token)).encode("ascii", "xmlcharrefreplace").decode()
+    return placeholder(state, visit, slot, token).encode("ascii", "xmlcharrefreplace").decode()
 
 
 def ask_again(state: State, visit: Visit, embed: embeds.Embed, token: str, *, back: str, stale: bool) -> str:
@@ -144,8 +150,14 @@ def ask_again(state: State, visit: Visit, embed: embeds.Embed, token: str, *, ba
     )
     t = render.words(state.policy)
     shown = placeholder(state, visit, slot, token, back=back)
-    why = t.asked_again if stale else t.answer_here
+    why = t.answer_again if stale else t.answer_here
     return str(_rendered("ask_again", t=t, shown=shown, stale=stale, why=why, next=back, **render.dressing()))
+
+
+def _link_in(markup: str) -> str | None:
+    """The last link in a widget's markup: vendors end theirs with the post's own address."""
+    found = _LINK.findall(markup)
+    return unescape(found[-1]) if found else None
 
 
 def vendor_attributes(service: Service) -> dict[str, str]:

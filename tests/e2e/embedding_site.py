@@ -72,6 +72,11 @@ BODIES = {
     "/by-hand": '<iframe src="https://www.youtube-nocookie.com/embed/2" width="640" height="360" title="Film two"></iframe>'
     '<iframe src="https://www.youtube-nocookie.com/embed/3" width="640" height="360" title="Film three"></iframe>'
     f'{MARKUP}<script async src="https://posts.example/widget.js"></script>',
+    "/in-a-box": "<style>.box {position: relative; height: 0; padding-bottom: 56.25%; overflow: hidden}"
+    " .box iframe {position: absolute; inset: 0; width: 100%; height: 100%}</style>"
+    '<div class="box"><iframe src="https://www.youtube-nocookie.com/embed/4" width="560" height="315" title="In a box"></iframe></div>'
+    '<div style="position: relative; padding: 56.25% 0 0 0"><iframe src="https://www.youtube-nocookie.com/embed/5" title="In another"'
+    ' style="position: absolute; inset: 0; width: 100%; height: 100%"></iframe></div><p id="after">After</p>',
 }
 
 

@@ -45,7 +45,7 @@ def test_says_what_playing_does(site: Site, page: Page, elsewhere: Elsewhere) ->
     """A placeholder says who learns what, links to the other site, and tells nobody."""
     visit(page, site.url + EVENT)
     video = slot(page, VIDEO)
-    expect(video).to_contain_text("Playing this sends your IP address and this page's address to YouTube")
+    expect(video).to_contain_text("Playing this sends your IP address and this page’s address to YouTube")
     expect(video).to_contain_text("Google Ireland Limited")
     expect(video.get_by_role("link", name="Open on www.youtube.com")).to_have_attribute("href", re.compile("watch"))
     assert_nobody_was_told(elsewhere)

@@ -206,3 +206,30 @@ def test_a_link_in_a_widget_opens_a_window_of_its_own(build: Build, page: Page, 
         link.click()
     expect(opened.value.get_by_text(f"Here is {vendors.POSTS}")).to_be_visible()
     assert opened.value.evaluate("self.origin") == f"https://{vendors.POSTS}"
+
+
+@pytest.mark.parametrize("width", [320, 1000])
+def test_a_box_that_keeps_a_ratio_leaves_room_for_the_words(build: Build, page: Page, width: int) -> None:
+    """In the usual responsive wrappers every button can be pressed, nothing is covered, and the film fills the box."""
+    site = build()
+    page.set_viewport_size({"width": width, "height": 800})
+    visit(page, site.url + "/in-a-box")
+    for title in ("In a box", "In another"):
+        place = slot(page, title)
+        for button in place.get_by_role("button").all():
+            button.click(trial=True)
+        outer = place.locator("xpath=..").bounding_box()
+        inner = place.bounding_box()
+        assert outer and inner
+        assert abs(outer["width"] - inner["width"]) < 2
+        assert abs(outer["height"] - inner["height"]) < 2
+    last, after = slot(page, "In another").bounding_box(), page.locator("#after").bounding_box()
+    assert last and after
+    assert last["y"] + last["height"] <= after["y"]
+    slot(page, "In a box").get_by_role("button", name="Play once").click()
+    frame = page.locator("iframe[title='In a box']")
+    expect(frame).to_be_visible()
+    film, box = frame.bounding_box(), page.locator(".box").bounding_box()
+    assert film and box
+    assert abs(film["width"] - box["width"]) < 2
+    assert abs(film["height"] - box["height"]) < 2

@@ -82,7 +82,7 @@ def test_a_placeholder_says_what_opening_does(site: Site) -> None:
     page = site.get().text
     part = unescape(page[page.index('data-consentry="placeholder"') : page.index("</figure>")])
     assert (
-        "Playing this sends your IP address and this page's address to YouTube (Google Ireland Limited, United States)."
+        "Playing this sends your IP address and this page’s address to YouTube (Google Ireland Limited, United States)."
         in part
     )
     for words in ("Play once", "Always show YouTube", "Open on youtu.be", 'width="560" height="315"', "A <film>"):
@@ -268,7 +268,7 @@ def test_a_widgets_placeholder_asks_as_a_frames_does(widgets: Site) -> None:
     """It says who gets what and what stays with the vendor, and holds nothing that loads from there."""
     page = widgets.get("/post").text
     for words in (
-        "Showing this sends your IP address and this page&#39;s address to Posts (Posts Inc., United States).",
+        "Showing this sends your IP address and this page’s address to Posts (Posts Inc., United States).",
         "Posts also stores cookies under its own name. This site cannot delete them.",
         "Show once",
         "Always show Posts",
