@@ -15,6 +15,8 @@ from types import ModuleType
 from typing import Any
 
 _GZIP, _ZLIB, _RAW = 31, 15, -15
+#: Members of a gzip body; usual ones have one.
+_MEMBERS = 100
 
 
 class Undecodable(Exception):  # noqa: N818  # a fact about the body, not a fault
@@ -46,8 +48,11 @@ def closed(page: bytes, coding: str) -> bytes:
 
 def _inflate(bits: int) -> Callable[[bytes, int], bytes]:
     def decode(body: bytes, most: int) -> bytes:
-        parts, left = [], most
+        parts: list[bytes] = []
+        left = most
         while body and left > 0:  # gzip may have several members
+            if len(parts) >= _MEMBERS:
+                raise Undecodable("a body of too many members")
             stream = zlib.decompressobj(bits)
             parts.append(stream.decompress(body, left))
             left -= len(parts[-1])

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 #: URL attributes by element; those of any element stand under ``*``. Each is made inert by renaming it.
@@ -76,7 +77,6 @@ FETCHING = frozenset(
         "mask-icon",
         "modulepreload",
         "next-prefetch",
-        "pingback",
         "preconnect",
         "prefetch",
         "preload",
@@ -88,7 +88,8 @@ FETCHING = frozenset(
 _DATA = re.compile(r"data:([^,]*),(.*)", re.IGNORECASE | re.DOTALL)
 _CHARSET = re.compile(r"charset=[\"']?([^\"';,\s]+)")
 _WRITTEN = re.compile(r"(?:(?:https?|wss?):)?[/\\]{2}[^\s\"'<>]+", re.IGNORECASE)
-_NAMESPACE = re.compile(r"http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xlink|1998/Math/MathML)\Z")
+#: Names that look like addresses: of namespaces, and of a document type.
+_NAMES = re.compile(r"xmlns(?::[\w.-]+)?\s*=\s*(?:\"[^\"]*\"|'[^']*')|<!DOCTYPE[^<>\[]*>", re.IGNORECASE)
 _SPECULATIONS = ("prefetch", "prerender", "prerender_until_script")
 #: Media types of ``data:`` addresses that browsers show as documents with elements in them.
 _MARKUP = re.compile(r"html|xml|svg", re.IGNORECASE)
@@ -185,7 +186,7 @@ def data_document(address: str) -> DataDocument | None:
 def named_in_xml(content: bytes) -> list[str]:
     """Every address that an XML document writes out, in whatever element; namespaces are names and not addresses."""
     written = html.unescape(content.replace(b"\0", b"").decode("latin-1"))
-    return [url for url in _WRITTEN.findall(written) if not _NAMESPACE.match(url)]
+    return _WRITTEN.findall(_NAMES.sub("", written))
 
 
 def named_in_script(kind: str, content: str) -> list[str] | None:
@@ -201,11 +202,25 @@ def named_in_script(kind: str, content: str) -> list[str] | None:
         if kind == "webbundle":
             return [parsed["source"]]
         sets = [rule for name in _SPECULATIONS for rule in parsed.get(name, [])]
-        named = [url for rule in sets for url in rule["urls"]]
+        named = [url for rule in sets for url in (_patterns(rule["where"]) if "where" in rule else rule["urls"])]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None  # browsers may leave out what is odd and take the rest
-    certain = all(isinstance(url, str) for url in named) and not any("where" in rule for rule in sets)
-    return named if certain and all(rule.get("source", "list") == "list" for rule in sets) else None
+    certain = all(isinstance(url, str) for url in named)
+    return named if certain else None
+
+
+def _patterns(where: Any) -> list[str]:
+    """What a rule about links matches: addresses that begin with ``/``, or else anything.
+
+    :raises LookupError: it may match any address.
+    """
+    if set(where) != {"href_matches"}:
+        raise LookupError
+    given = where["href_matches"]
+    found = given if isinstance(given, list) else [given]
+    if not all(one.startswith("/") and "://" not in one for one in found):
+        raise LookupError
+    return found
 
 
 def _several(value: str) -> Iterator[str]:

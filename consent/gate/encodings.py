@@ -121,6 +121,8 @@ def _codec(label: str | None) -> str | None:
         return None
     try:
         "".encode(label)  # refuses rot13 and the like
-        return codecs.lookup(label).name
+        name = codecs.lookup(label).name
     except (LookupError, ValueError):
         return None
+    # Python has more names for these than browsers, which read such a page as something else.
+    return None if name.startswith(("utf-16", "utf-32", "utf-7", "iso2022")) else name

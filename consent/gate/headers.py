@@ -168,7 +168,7 @@ class HeaderGate:
         for header in headers:
             lower = header[0].lower()
             if lower == "content-type":
-                kind = header[1].strip().lower()
+                kind = f"{kind}, {header[1].strip().lower()}" if kind else header[1].strip().lower()
             elif lower in _SPECIAL:
                 special = special or Special()
                 special.setdefault(lower, []).append(header)

@@ -41,7 +41,7 @@ _REACHES = 256
 _HOSTS = 256
 
 _FRAMESET = re.compile("<frameset", re.IGNORECASE)
-_BODY = re.compile(r"<body(?=[\s/])[^>]*>", re.IGNORECASE)
+_BODY = re.compile(r"<body(?=[\s/])[^<>]*>", re.IGNORECASE)
 _BACKGROUND = re.compile(r"([\s/\"'])(background\s*=)", re.IGNORECASE)
 _CDATA = "<![CDATA["
 _REL = re.compile(r"[\s\"'/]rel\s*=")

@@ -26,7 +26,7 @@ def link(value: str, *, origins: Collection[str], host: str) -> str | None:
     :param origins: CSP host-sources of what is granted.
     :param host: The site's own ``Host``.
     """
-    if len(value) > _LONGEST:
+    if len(value) > _LONGEST or "\\" in value:  # an escape could hide a relation; nobody needs one
         return None
     kept = []
     for one in _split(value, ","):

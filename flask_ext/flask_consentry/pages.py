@@ -167,8 +167,12 @@ def close(body: Iterable[bytes]) -> None:
 
 
 def _is_page(status: str, headers: Headers) -> bool:
-    kind = next((value for name, value in headers if name.lower() == "content-type"), "")
-    return media.is_page(kind.strip().lower()) and not status.startswith(_EMPTY)
+    return media.is_page(_kind(headers).lower()) and not status.startswith(_EMPTY)
+
+
+def _kind(headers: Headers) -> str:
+    """The ``Content-Type``; several as browsers read them, in one list."""
+    return ", ".join(value.strip() for name, value in headers if name.lower() == "content-type")
 
 
 def _number(headers: Headers, header: str) -> int | None:
@@ -177,8 +181,7 @@ def _number(headers: Headers, header: str) -> int | None:
 
 
 def _charset(headers: Headers) -> str | None:
-    kind = next((value for name, value in headers if name.lower() == "content-type"), "")
-    for parameter in kind.split(";")[1:]:
+    for parameter in _kind(headers).replace(",", ";").split(";"):
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
             return value.strip(" \"'")

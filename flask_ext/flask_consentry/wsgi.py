@@ -80,6 +80,9 @@ class Gate:
         try:
             return self._state.gate.outgoing(headers, visit)
         except Exception as error:  # noqa: BLE001  # a failure of ours opens nothing and breaks no page
+            if self._state.gate.mode is not Mode.ENFORCE and visit.wraps is None:
+                _LOG.error("a response left as the site made it because of a failure: %s", type(error).__name__)
+                return headers
             _LOG.error("a response left with everything locked because of a failure: %s", type(error).__name__)
             return self._state.gate.locked(headers, visit.wraps)
 

@@ -220,16 +220,19 @@ def test_a_box_that_keeps_a_ratio_leaves_room_for_the_words(build: Build, page: 
             button.click(trial=True)
         outer = place.locator("xpath=..").bounding_box()
         inner = place.bounding_box()
-        assert outer and inner
+        assert outer
+        assert inner
         assert abs(outer["width"] - inner["width"]) < 2
         assert abs(outer["height"] - inner["height"]) < 2
     last, after = slot(page, "In another").bounding_box(), page.locator("#after").bounding_box()
-    assert last and after
+    assert last
+    assert after
     assert last["y"] + last["height"] <= after["y"]
     slot(page, "In a box").get_by_role("button", name="Play once").click()
     frame = page.locator("iframe[title='In a box']")
     expect(frame).to_be_visible()
     film, box = frame.bounding_box(), page.locator(".box").bounding_box()
-    assert film and box
+    assert film
+    assert box
     assert abs(film["width"] - box["width"]) < 2
     assert abs(film["height"] - box["height"]) < 2

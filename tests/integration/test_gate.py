@@ -401,3 +401,34 @@ def test_a_service_worker_is_never_granted_anything(site: Site) -> None:
     assert "https://www.youtube" in site.get("/sw.js").headers["Content-Security-Policy"]
     locked = site.get("/sw.js", Service_Worker="script").headers["Content-Security-Policy"]
     assert "https:" not in locked
+
+
+def test_two_types_are_read_as_one_list(site: Site) -> None:
+    """Browsers join repeated headers: a page behind a second Content-Type is a page."""
+
+    @site.app.get("/twice")
+    def twice() -> Response:
+        response = Response("<link rel=preconnect href=https://t.example>", content_type="text/plain")
+        response.headers.add("Content-Type", "text/html; charset=utf-8")
+        return response
+
+    assert "data-consentry-rel" in site.get("/twice").text
+
+
+@pytest.mark.parametrize("mode", ["report", "off"])
+def test_our_own_failure_enforces_nothing_where_nothing_is_enforced(
+    build: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """Outside enforce mode a response leaves as the site made it, whatever breaks."""
+    site = build(CONSENT_MODE=mode)
+    monkeypatch.setattr(site.state.gate, "outgoing", None)
+
+    @site.app.get("/plain")
+    def plain() -> Response:
+        response = Response("x")
+        response.set_cookie("sid", "1")
+        return response
+
+    headers = site.get("/plain").headers
+    assert "sid=1" in headers["Set-Cookie"]
+    assert "Content-Security-Policy" not in headers

@@ -157,6 +157,11 @@ def test_refresh_headers(value: str, passes: bool) -> None:
     assert (links.refresh(value, origins=["https://ok.example"], host="example.org") == value) is passes
 
 
+def test_an_escape_in_a_link_header_hides_nothing() -> None:
+    """Browsers take the backslash out of a quoted relation; such a header is not sent at all."""
+    assert links.link('<https://t.example>; rel="pre\\connect"', origins=(), host="meadow.example") is None
+
+
 @given(st.text())
 def test_any_link_header_is_read(value: str) -> None:
     """No header makes the gate fail, and none that names a foreign host for a fetch is kept."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from consent import policy
@@ -109,6 +111,9 @@ def test_what_loads_from_elsewhere_becomes_inert(page: str, expected: str) -> No
         "<meta http-equiv=refresh content='5'><meta http-equiv=refresh content='0;url=/next'>",
         "<script type=speculationrules>{\"prefetch\": [{\"urls\": [\"/next\"]}]}</script>",
         "<iframe src='about:blank'></iframe><iframe src='javascript:1'></iframe><iframe srcdoc='<b>x</b>'></iframe>",
+        "<script type=speculationrules>{\"prerender\": [{\"where\": {\"href_matches\": \"/*\"}}]}</script>",
+        "<object data='data:image/svg+xml,<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:i=\"http://www.inkscape.org/i\"/>'></object>",
+        "<link rel=pingback href=https://other.example/><link rel=alternate hreflang=de href=https://other.example/>",
         "<img src='http://['><input type=text value=//t.example><script>x</script><base href=/deep/><img src=../x>",
     ],
 )  # fmt: skip
@@ -229,7 +234,10 @@ def test_utf_16_has_many_names(label: str) -> None:
     assert made == "<img data-consentry-src=//t.example/x>".encode("utf-16-le") + b"\xd8"
 
 
-@pytest.mark.parametrize("label", ["utf-7", "utf-32", "cp037", "rot13", "hex", "base64", "idna", "nonsense", " ", "\0"])
+@pytest.mark.parametrize(
+    "label",
+    ["utf-7", "utf-32", "utf_16_le", "iso2022jp", "cp037", "rot13", "hex", "base64", "idna", "nonsense", " ", "\0"],
+)
 def test_labels_that_browsers_do_not_know_are_ignored(label: str) -> None:
     """What only Python takes for an encoding does not hide a page."""
     page = "é<img alt=é src=//t.example/x>"
@@ -267,6 +275,9 @@ def test_japanese_characters_are_not_markup() -> None:
         "<script type=speculationrules>{\"prefetch\":[7,{\"urls\":[\"https://t.example\"]}]}</script>",
         "<svg><![CDATA[><link rel=preconnect href=//t.example>]]></svg>",
         "<embed code=//t.example>",
+        "<script type=speculationrules>{\"prefetch\":[{\"where\":{\"href_matches\":\"https://t.example/*\"}}]}</script>",
+        "<script type=speculationrules>{\"prefetch\":[{\"where\":{\"selector_matches\":\"a\"}}]}</script>",
+        "<base href=//t.example><script type=speculationrules>{\"prefetch\":[{\"where\":{\"href_matches\":\"/*\"}}]}</script>",
         "<p>x<body background=//t.example>",
         "<svg><image><set attributeName=href to=https://t.example/x /></image></svg>",
     ],
@@ -327,6 +338,24 @@ def test_content_codings_are_opened_and_closed(coding: str) -> None:
             codings.opened(body[:-9], coding, cap=len(page))
         with pytest.raises(codings.Undecodable):
             codings.opened(b"\x00" + body, coding, cap=len(page))
+
+
+def test_a_body_of_many_members_is_not_opened() -> None:
+    """Thousands of empty gzip members cost more than they are worth."""
+    with pytest.raises(codings.Undecodable):
+        codings.opened(codings.closed(b"", "gzip") * 1000, "gzip", cap=10_000)
+
+
+@pytest.mark.parametrize(
+    "unit", ["<body ", "<body background=//t.example ", "<link rel ", "<\x1b(B", "\x1b$B<", "<iframe srcdoc='"]
+)
+def test_hostile_pages_cost_little(unit: str) -> None:
+    """What looks like the beginning of something a hundred thousand times is read in one go."""
+    page = ("<body background=//t.example>" + unit * (200_000 // len(unit))).encode()
+    begin = time.perf_counter()
+    for charset in ("utf-8", None):
+        GATE.rewrite(page, base=BASE, services=NECESSARY, charset=charset)
+    assert time.perf_counter() - begin < 3
 
 
 def test_an_unknown_coding_is_not_guessed() -> None:

@@ -46,6 +46,7 @@ def _described(findings: Findings, pasted: str) -> dict[str, object]:
         "hosts": [finding.described() for finding in findings.hosts],
         "names": [finding.described() for finding in findings.names],
         "held_back": [finding.described() for finding in findings.held_back],
+        "elsewhere": [finding.described() for finding in findings.elsewhere],
         "dropped": findings.dropped,
         "toml": pasted,
     }
@@ -55,7 +56,11 @@ def _told(findings: Findings, pasted: str) -> Iterator[str]:
     yield from _section("Hosts that no service declares", findings.hosts)
     yield from _section("Cookies and keys that no service declares", findings.names)
     yield from _section("Declared, held back until the visitor says yes", findings.held_back)
-    if not findings.hosts and not findings.names:
+    yield from _section("Declared, but not on these pages", findings.elsewhere)
+    if findings.elsewhere:
+        yield "Their services have routes, so nothing lets them through there. Where one is needed, add the path to its"
+        yield "routes; where it is not, remove it from the page.\n"
+    if not findings.hosts and not findings.names and not findings.elsewhere:
         yield "Everything that was seen is declared."
     if findings.dropped:
         yield f"{findings.dropped} more were reported than there is room to keep (docs/discover.md says why).\n"
@@ -76,8 +81,8 @@ def _section(title: str, findings: tuple[Finding, ...]) -> Iterator[str]:
         if finding.places:
             more = len(finding.pages) - len(finding.places[:_PLACES])
             yield f"  on    {', '.join(finding.places[:_PLACES])}{f' and {more} more' if more else ''}"
-        if finding.service:
-            yield f"  of    {finding.service}"
+        if finding.services:
+            yield f"  of    {', '.join(finding.services)}"
         elif finding.fits:
             yield f"  fits  {', '.join(f'{fit.entry.id} ({fit.entry.name})' for fit in finding.fits)}"
         yield ""
