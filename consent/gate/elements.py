@@ -10,7 +10,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -38,6 +38,7 @@ LOADS: Mapping[str, tuple[str, ...]] = {
     "*": ("background", "ping", "attributionsrc"),
 }
 _EVERYWHERE = LOADS["*"]
+_NAMES_OF = {tag: (*names, *_EVERYWHERE) for tag, names in LOADS.items()}
 _DIRECTIVES = {
     "script": "script-src",
     **dict.fromkeys(("iframe", "frame", "fencedframe", "portal"), "frame-src"),
@@ -90,28 +91,25 @@ _CHARSET = re.compile(r"charset=[\"']?([^\"';,\s]+)")
 _WRITTEN = re.compile(r"(?:(?:https?|wss?):)?[/\\]{2}[^\s\"'<>]+", re.IGNORECASE)
 #: Names that look like addresses: of namespaces, and of a document type.
 _NAMES = re.compile(r"xmlns(?::[\w.-]+)?\s*=\s*(?:\"[^\"]*\"|'[^']*')|<!DOCTYPE[^<>\[]*>", re.IGNORECASE)
+#: Types of scripts of data by which a browser fetches (Speculation Rules §3; web bundles).
+DATA_SCRIPTS = frozenset({"speculationrules", "webbundle"})
 _SPECULATIONS = ("prefetch", "prerender", "prerender_until_script")
 #: Media types of ``data:`` addresses that browsers show as documents with elements in them.
 _MARKUP = re.compile(r"html|xml|svg", re.IGNORECASE)
 
 
-def loading(tag: str, attributes: Mapping[str, object]) -> Iterator[str]:
+def loading(tag: str, attributes: Mapping[str, object]) -> list[str]:
     """Names of the attributes of an element that make a browser load something.
 
     :param attributes: Names as the parser writes them.
     """
-    for name in LOADS.get(tag.lower(), ()):
-        if name in attributes:
-            yield name
-    for name in _EVERYWHERE:
-        if name in attributes:
-            yield name
+    names = _NAMES_OF.get(tag) or LOADS.get(tag.lower(), ()) + _EVERYWHERE
+    found = [name for name in names if name in attributes]
     if tag in _ANIMATIONS and text(attributes.get("attributeName", attributes.get("attributename", ""))).endswith(
         "href"
     ):
-        for name in _ANIMATED:
-            if name in attributes:
-                yield name
+        found += [name for name in _ANIMATED if name in attributes]
+    return found
 
 
 def directive(tag: str, name: str, rel: object = None) -> str:
@@ -124,14 +122,11 @@ def directive(tag: str, name: str, rel: object = None) -> str:
     return "img-src" if name in ("poster", "srcset", "background") else _DIRECTIVES.get(tag, "img-src")
 
 
-def addresses(name: str, value: str) -> Iterator[str]:
+def addresses(name: str, value: str) -> Iterable[str]:
     """Each address in the *value* of the attribute *name*."""
     if name in _LISTS:
-        yield from _several(value)
-    elif name in _ANIMATED:
-        yield from (one.strip() for one in value.split(";"))
-    else:
-        yield value
+        return _several(value)
+    return [one.strip() for one in value.split(";")] if name in _ANIMATED else (value,)
 
 
 def text(value: object) -> str:
@@ -192,11 +187,8 @@ def named_in_xml(content: bytes) -> list[str]:
 def named_in_script(kind: str, content: str) -> list[str] | None:
     """The addresses that a script of data names to be fetched; ``None`` if it may name any.
 
-    :param kind: Its ``type``. Only speculation rules (Speculation Rules §3) and web bundles fetch by themselves.
+    :param kind: Its ``type``, one of :data:`DATA_SCRIPTS`.
     """
-    kind = kind.strip().lower()
-    if kind not in ("speculationrules", "webbundle"):
-        return []
     try:
         parsed = json.loads(content)
         if kind == "webbundle":

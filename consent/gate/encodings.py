@@ -12,6 +12,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 #: Labels that browsers know and Python does not, or understands otherwise.
@@ -110,6 +111,7 @@ def _declared(page: bytes) -> str | None:
     return "utf-8" if label in ("utf-16-le", "utf-16-be") else label
 
 
+@lru_cache(maxsize=64)
 def _codec(label: str | None) -> str | None:
     """Python's name of the encoding that browsers mean by *label*; ``None`` if they know none."""
     if not label:

@@ -97,7 +97,7 @@ def _rewritten(source: Source) -> str:
         found = _collect(source, view, edits, scripting=False)
         if not found.is_sure:
             _collect(source, view, edits, scripting=True)
-        if found.is_frameset or _CDATA in view:
+        if found.is_frameset or found.has_cdata:
             # Such a tree leaves out what Chromium's preload scanner, which builds none, still sees.
             _collect(source, _FRAMESET.sub("<plainset", view.replace(_CDATA, "<!.CDATA[")), edits, scripting=False)
     if not edits.made:
@@ -109,10 +109,16 @@ def _rewritten(source: Source) -> str:
 
 
 class _Found(NamedTuple):
-    """What one reading says of the others: that a browser with scripts sees the same; that there are framesets."""
+    """What one reading says of others.
+
+    :param is_sure: A browser that runs scripts sees the same elements.
+    :param is_frameset: The tree leaves elements out.
+    :param has_cdata: Text of a drawing looks like markup to who builds no tree.
+    """
 
     is_sure: bool
     is_frameset: bool
+    has_cdata: bool
 
 
 def _collect(source: Source, view: str, edits: Edits, *, scripting: bool) -> _Found:
@@ -135,7 +141,18 @@ def _collect(source: Source, view: str, edits: Edits, *, scripting: bool) -> _Fo
     for service in source.reach.widgets:
         for element in document.select(",".join(service.embedding.markers)):
             _replace_widget(element, service, source, edits)
-    return _Found(is_sure, is_frameset)
+    return _Found(is_sure, is_frameset, _CDATA in view and _has_cdata(document, view))
+
+
+def _has_cdata(document: Any, view: str) -> bool:
+    """Whether a CDATA section, which only drawings and formulas have, stands in one."""
+    for element in document.select("svg,math"):
+        location = element.source_location
+        if location is not None:
+            end = location.end_tag.end_offset if location.end_tag else len(view)
+            if view.find(_CDATA, location.start_tag.end_offset, end) >= 0:
+                return True
+    return False
 
 
 def _closes_at_once(noscript: Any, view: str) -> bool:
@@ -175,8 +192,9 @@ def _judge(element: Any, source: Source, base: Base, edits: Edits) -> None:
     held, completed = _held(element, source, base)
     written = completed | (_srcdoc(element, source, base) if "srcdoc" in attributes and tag == "iframe" else {})
     rules = tag == "script" and "type" in attributes and _breaks_rules(element, source, base)
-    for name, (_, origin) in held.items():
-        source.note(origin, elements.directive(tag, name, attributes.get("rel")))
+    if source.note is not no_note:
+        for name, (_, origin) in held.items():
+            source.note(origin, elements.directive(tag, name, attributes.get("rel")))
     if not (held or rules):
         if written:
             edits.rename(source, element, set(), written, stops=False)
@@ -203,8 +221,10 @@ def _held(element: Any, source: Source, base: Base) -> tuple[dict[str, tuple[str
                     completed[name] = source.with_scheme(element, name)
                 elif not source.reach.admits(origin):
                     held[name] = (address, secure or origin)
+                    break
             elif tag in elements.FRAMES and _hides_something(address, source):
                 held[name] = (address, "")
+                break
     return held, completed
 
 
@@ -239,7 +259,10 @@ def _judge_refresh(element: Any, source: Source, base: Base, edits: Edits) -> No
 
 def _breaks_rules(element: Any, source: Source, base: Base) -> bool:
     """Whether *element* holds data by which a browser could fetch from where nothing is granted."""
-    named = elements.named_in_script(elements.text(element.attrs["type"]), source.understood(element.text))
+    kind = elements.text(element.attrs["type"]).strip().lower()
+    if kind not in elements.DATA_SCRIPTS:
+        return False
+    named = elements.named_in_script(kind, source.understood(element.text))
     if named is None:
         return True
     return any((origin := elsewhere(url, base)) is not None and not source.reach.admits(origin) for url in named)

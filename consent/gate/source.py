@@ -140,24 +140,24 @@ class Edits:
         :param stops: Whether a script is to stop.
         """
         location = element.source_location
-        if location is None or location.start_tag.start_offset in self.made:
+        if location is None:
             return
-        raw = source.start_tag(element)
-        name = _TAG_NAME.match(raw)
-        if name is None:
+        tag, text = location.start_tag, source.text
+        start, end = tag.start_offset, tag.end_offset
+        name = _TAG_NAME.match(text, start, end)
+        if name is None or start in self.made:
             return
         parts = [name[0]]
         if element.tag == "script" and stops:
             parts.append('type="text/plain"')
             names = names | {"type"}
-        start, end = location.start_tag.start_offset, location.start_tag.end_offset
         last = start
         # In the order of the source; of two attributes of one name browsers, and this map, know the first only.
         for attribute, span in location.attrs.items():
-            last = max(last, span.end_offset)
-            kept = written.get(attribute) or source.text[span.start_offset : span.end_offset]
+            begin, last = span.start_offset, span.end_offset
+            kept = written.get(attribute) or text[begin:last]
             parts.append(INERT + kept if attribute in names else kept)
-        self.add(start, end, " ".join(parts) + (" />" if raw.endswith("/>") and last <= end - 2 else ">"))
+        self.add(start, end, " ".join(parts) + (" />" if text.endswith("/>", start, end) and last <= end - 2 else ">"))
 
     def apply(self, text: str) -> tuple[str, bool]:
         """The edited text, and whether two edits overlap: then only the first was made."""

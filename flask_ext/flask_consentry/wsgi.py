@@ -16,6 +16,7 @@ from urllib.parse import quote
 from consent.discovery.sighting import Kind, Sighting, page_of
 from consent.gate.found import Found
 from consent.gate.headers import Headers, Mode
+from consent.gate.source import Note, no_note
 
 from .pages import Closing, Start, close
 from .visit import KEY, Visit
@@ -95,14 +96,21 @@ class Gate:
             services=self._state.policy.services_on(visit.grants.services, visit.path),
             charset=charset,
             stand_in=lambda found, number: self._placeholder(visit, found, number),
-            note=lambda origin, directive: self._note(visit, origin, directive),
+            note=self._note_for(visit),
         )
 
-    def _note(self, visit: Visit, origin: str, directive: str) -> None:
-        """Count what the page does not get to ask for, as the browser would report it."""
-        if self._state.tally is not None and origin.startswith(("https:", "http:", "wss:", "ws:")):
-            seen = Sighting(kind=Kind.HOST, name=origin[:300], by=directive, page=page_of(quote(visit.path)))
-            self._state.tally.add(seen, visit.now)
+    def _note_for(self, visit: Visit) -> Note:
+        """Counts what the page does not get to ask for, as a browser would report it."""
+        tally = self._state.tally
+        if tally is None:
+            return no_note
+
+        def note(origin: str, directive: str) -> None:
+            if origin.startswith(("https:", "http:", "wss:", "ws:")):
+                seen = Sighting(kind=Kind.HOST, name=origin[:300], by=directive, page=page_of(quote(visit.path)))
+                tally.add(seen, visit.now)
+
+        return note
 
     def _with_own_keys(self, page: bytes, visit: Visit) -> bytes:
         """*page* without keys of forms that are not this visitor's: two answers with one key are recorded as one."""
