@@ -56,6 +56,11 @@ class PolicyError(ConsentError):
         self.problems = tuple(problems)
 
 
+def _nameless(kind: str, example: str) -> Problem:
+    """What a template names without quotes is a variable, and an unknown one is empty."""
+    return Problem("", f"the name of the {kind} is missing", f"Is it in quotes? Write {example}")
+
+
 class UnknownPurpose(PolicyError):
     """A purpose was named that the policy does not declare: a mistake in the site's code."""
 
@@ -63,7 +68,8 @@ class UnknownPurpose(PolicyError):
         remedy = f"Declare [purposes.{purpose}] or use one of: {', '.join(known)}"
         if is_service:
             remedy = f'It is a service: write service="{purpose}"'
-        super().__init__("the policy", [Problem(f"purposes.{purpose}", "not declared", remedy)])
+        problem = Problem(f"purposes.{purpose}", "not declared", remedy)
+        super().__init__("the policy", [problem if str(purpose) else _nameless("purpose", '"statistics"')])
         #: The purpose as the caller spelt it.
         self.purpose = purpose
 
@@ -73,7 +79,8 @@ class UnknownService(PolicyError):
 
     def __init__(self, service: str, known: Sequence[str]) -> None:
         remedy = f"Declare [services.{service}] or use one of: {', '.join(known)}"
-        super().__init__("the policy", [Problem(f"services.{service}", "not declared", remedy)])
+        problem = Problem(f"services.{service}", "not declared", remedy)
+        super().__init__("the policy", [problem if str(service) else _nameless("service", 'service="youtube"')])
         #: The service as the caller spelt it.
         self.service = service
 

@@ -1,35 +1,44 @@
 """Which entries of the catalogue fit what was found, the likeliest first.
 
 A host fits an entry that names it, a cookie one that declares its name. Many hosts are shared: ``www.google.com``
-serves maps, captchas and advertising. So an entry that names it for the same use comes first, and among those the one
-to which more of the findings belong.
+serves maps, captchas and advertising. So each use of a host is judged by itself. An entry that names it for this use
+comes first; among those, the one to which most belongs that fits no other, then the one to which most belongs at all,
+then the one that asks for the fewest hosts.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from ..gate.urls import is_covered
 from ..policy.catalogue import Entry
-from .finding import STORED, Finding, Fit
+from .finding import STORED, Finding, Fit, lets_pass
+from .sighting import Kind
 
 _PARAMETER = re.compile(r"\{([a-z]+)\}")
 _HOST = r"([a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d{1,5})?)"
 
 
-def fits(findings: Sequence[Finding], entries: Sequence[Entry]) -> list[tuple[Fit, ...]]:
-    """For each of *findings* the entries that fit it."""
+def fits(findings: Sequence[Finding], entries: Sequence[Entry]) -> list[dict[str, tuple[Fit, ...]]]:
+    """For each of *findings* the entries that fit it, by directive; those of a name under the empty directive."""
     sources = [_Source(entry, directive, source) for entry in entries for directive, source in _hosts(entry)]
     found = [_by_host(finding, sources) if finding.origins else _by_name(finding, entries) for finding in findings]
-    weight = Counter(fit.entry.id for fitting in found for fit in fitting)
+    asked = Counter(source.entry.id for source in sources)
+    weight: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
+    for fitting in (fitting for uses in found for fitting in uses.values()):
+        exact = [fit.entry.id for fit in fitting if fit.is_exact]
+        weight.update(exact)
+        alone.update(exact if len(exact) == 1 else ())
 
-    def likelihood(fit: Fit) -> tuple[bool, int, str]:
-        return not fit.is_exact, -weight[fit.entry.id], fit.entry.id
+    def likelihood(fit: Fit) -> tuple[bool, int, int, int, str]:
+        entry = fit.entry.id
+        return not fit.is_exact, -alone[entry], -weight[entry], asked[entry], entry
 
-    return [tuple(sorted(fitting, key=likelihood)) for fitting in found]
+    return [{use: tuple(sorted(fitting, key=likelihood)) for use, fitting in uses.items()} for uses in found]
 
 
 class _Source:
@@ -47,21 +56,27 @@ def _hosts(entry: Entry) -> Iterator[tuple[str, str]]:
             yield directive, source
 
 
-def _by_host(finding: Finding, sources: Sequence[_Source]) -> list[Fit]:
+def _by_host(finding: Finding, sources: Sequence[_Source]) -> dict[str, list[Fit]]:
+    near = [source for source in sources if source.bare in finding.name]
+    return {used: _by_origin(origins, used, near) for used, origins in finding.origins.items()}
+
+
+def _by_origin(origins: Iterable[str], used: str, sources: Sequence[_Source]) -> list[Fit]:
     best: dict[str, Fit] = {}
-    for source in [source for source in sources if source.bare in finding.name]:
-        for used, origins in finding.origins.items():
-            for origin in origins:
-                parameters = _met(origin, source)
-                if parameters is not None:
-                    fit = Fit(source.entry, parameters, source.directive == used)
-                    best[fit.entry.id] = max(best.get(fit.entry.id, fit), fit, key=lambda one: one.is_exact)
+    for source in sources:
+        for origin in origins:
+            parameters = _met(origin, source)
+            if parameters is not None:
+                fit = Fit(source.entry, parameters, lets_pass(source.directive, used))
+                best[fit.entry.id] = max(best.get(fit.entry.id, fit), fit, key=lambda one: one.is_exact)
     return list(best.values())
 
 
-def _by_name(finding: Finding, entries: Sequence[Entry]) -> list[Fit]:
+def _by_name(finding: Finding, entries: Sequence[Entry]) -> dict[str, list[Fit]]:
+    if finding.kind is Kind.HOST:
+        return {}
     named = (entry for entry in entries if any(_is_named(finding, one) for one in entry.fields.get("cookies", ())))
-    return [Fit(entry, {}) for entry in named]
+    return {"": [Fit(entry, {}) for entry in named]}
 
 
 def _met(origin: str, source: _Source) -> Mapping[str, str] | None:

@@ -1,55 +1,98 @@
 """The TOML that declares what was found: entries of the catalogue where one fits, else services to be filled in.
 
-What only the developer can know (purpose, reason, lifetime) stands there as a comment. Everything else is written out.
+What only the developer can know (purpose, name, reason, lifetime) stands there as a comment or as ``"…"``, which the
+check refuses. Everything else is written out.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import count
 
 from ..gate.urls import is_covered
 from ..policy import NECESSARY, Policy
-from .finding import STORED, Finding, Fit
+from ..policy.catalogue import Entry
+from .finding import STORED, Finding, Fit, Part
 from .findings import Findings
 from .sighting import COOKIE_NAME, Kind
 
 _PURPOSE = '# purpose = "statistics"  # or preferences, marketing, social; necessary with a written reason'
+_NAME = '# name = "What stores them"  # visitors read it'
 _LIFETIME = 'lifetime = "session"  # or how long it lasts at most: "13 months"'
+
+
+@dataclass(slots=True)
+class _Use:
+    """An entry to be used, what is known of its *parameters*, and the *rivals* that explain as much."""
+
+    entry: Entry
+    parameters: dict[str, str]
+    rivals: set[str]
+
+
+@dataclass(slots=True)
+class _Addition:
+    """What is missing in one of *services*: hosts by directive, and names."""
+
+    services: tuple[str, ...]
+    sources: dict[str, set[str]] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
 
 
 def toml(findings: Findings, policy: Policy) -> str:
     """What to paste into the policy file; empty if nothing is undeclared."""
-    taken = set(policy.services)
-    used: dict[str, Fit] = {}
-    extended: list[Finding] = []
-    by_hand: dict[str, list[Finding]] = {}
+    used: dict[str, _Use] = {}
+    additions: dict[tuple[str, ...], _Addition] = {}
+    by_hand: dict[str, list[Part]] = {}
     names: list[Finding] = []
-    for finding in (*findings.hosts, *findings.names):
-        fit = next(iter(finding.fits), None)
-        owner = finding.service or (_user(policy, fit) if fit else "")
-        if owner:
-            finding.service = owner
-            extended.append(finding)
-        elif fit:
-            used.setdefault(fit.entry.id, fit)
-        elif finding.kind is Kind.HOST:
-            if finding.origins:
-                by_hand.setdefault(_domain(finding.name), []).append(finding)
+    left: list[Part] = []
+    for part in (part for finding in (*findings.hosts, *findings.names) for part in finding.parts):
+        fit = next(iter(part.fits), None)
+        if fit and fit.is_exact and not _user(policy, fit):
+            _use(used, fit, part)
         else:
-            names.append(finding)
-    taken |= set(used)
-    purposes = sorted({fit.entry.purpose for fit in used.values()} - {NECESSARY, *policy.purposes})
+            left.append(part)
+    for part in left:
+        if owners := _owners(part, used, policy):
+            _add(additions.setdefault(owners, _Addition(owners)), part)
+        elif part.finding.kind is Kind.HOST:
+            by_hand.setdefault(_domain(part.finding.name), []).append(part)
+        else:
+            names.append(part.finding)
+    taken = {*policy.services, *used}
+    purposes = sorted({use.entry.purpose for use in used.values()} - {NECESSARY, *policy.purposes})
     blocks = [f"[purposes.{purpose}]\n" for purpose in purposes]
-    blocks += [_used(fit) for fit in used.values()]
-    for domain, hosts in by_hand.items():
-        blocks.append(_written(_id(domain, taken), domain, hosts))
+    blocks += [_used(use, without=taken) for use in used.values()]
+    for domain, parts in by_hand.items():
+        blocks.append(_written(_id(domain, taken), domain, parts))
     if names:
         blocks.append("\n".join(_named(_id("own_storage", taken), names)) + "\n")
-    blocks += [_addition(finding) for finding in extended]
+    entries = {*used, *(service.id for service in policy.services.values() if service.catalogue)}
+    blocks += ["\n".join(_added(addition, entries)) + "\n" for addition in additions.values()]
     return "\n".join(blocks)
+
+
+def _use(used: dict[str, _Use], fit: Fit, part: Part) -> None:
+    rivals = {other.entry.id for other in part.fits if other.is_exact == fit.is_exact} - {fit.entry.id}
+    use = used.setdefault(fit.entry.id, _Use(fit.entry, {}, rivals))
+    use.rivals &= rivals
+    use.parameters |= fit.parameters
+
+
+def _owners(part: Part, used: dict[str, _Use], policy: Policy) -> tuple[str, ...]:
+    """The services to which *part* is to be added, declared or in the paste; none if it is to be written by hand."""
+    users = (_user(policy, fit) or (fit.entry.id if fit.entry.id in used else "") for fit in part.fits)
+    known = next(filter(None, users), "")
+    if part.finding.services:
+        return (known,) if known in part.finding.services else part.finding.services
+    if known or not part.fits:
+        return (known,) if known else ()
+    fit = part.fits[0]  # names the host, for other directives only
+    _use(used, fit, part)
+    return (fit.entry.id,)
 
 
 def _user(policy: Policy, fit: Fit) -> str:
@@ -58,20 +101,22 @@ def _user(policy: Policy, fit: Fit) -> str:
     return next(made, fit.entry.id if fit.entry.id in policy.services else "")
 
 
-def _used(fit: Fit) -> str:
-    lines = fit.entry.pasted.splitlines(keepends=True)
+def _used(use: _Use, *, without: Container[str]) -> str:
+    lines = use.entry.pasted.splitlines(keepends=True)
     # The purpose that it needs stands at the head of the paste, once for all.
-    pasted = "".join(line for line in lines if f"[purposes.{fit.entry.purpose}]" not in line).lstrip("\n")
-    for name, value in fit.parameters.items():
+    lines = [line for line in lines if f"[purposes.{use.entry.purpose}]" not in line]
+    if rivals := [rival for rival in sorted(use.rivals) if rival not in without]:
+        lines.insert(2, f"# or: {', '.join(rivals)}\n")
+    pasted = "".join(lines)
+    for name, value in use.parameters.items():
         pasted = pasted.replace(f'{name} = "…"', f'{name} = "{value}"')
     return pasted
 
 
-def _written(service: str, domain: str, hosts: Iterable[Finding]) -> str:
+def _written(service: str, domain: str, parts: Iterable[Part]) -> str:
     sources: dict[str, set[str]] = {}
-    for finding in hosts:
-        for directive, origins in finding.origins.items():
-            sources.setdefault(_directive(directive), set()).update(origins)
+    for part in parts:
+        sources.setdefault(_directive(part.directive), set()).update(part.origins)
     lines = [f"[services.{service}]", _PURPOSE, f'name = "{domain}"', f"[services.{service}.hosts]"]
     return "\n".join([*lines, *_hosts(sources)]) + "\n"
 
@@ -86,9 +131,9 @@ def _hosts(sources: dict[str, set[str]]) -> Iterator[str]:
 
 
 def _named(service: str, names: Iterable[Finding]) -> Iterator[str]:
-    yield from (f"[services.{service}]", _PURPOSE, 'name = "What stores them"')
+    yield from (f"[services.{service}]", _PURPOSE, _NAME)
     for finding in names:
-        if not COOKIE_NAME.fullmatch(finding.name) or "*" in finding.name:
+        if not COOKIE_NAME.fullmatch(finding.name) or "*" in finding.name[:-1] or finding.name == "*":
             yield f"# {json.dumps(finding.name)} ({finding.kind}) cannot be named in a policy"
             continue
         yield from (f"[[services.{service}.cookies]]", f"name = {json.dumps(finding.name)}", _LIFETIME)
@@ -101,13 +146,25 @@ def _other(kind: Kind) -> str:
     return f"  # or {', '.join(others)}" if others else ""
 
 
-def _addition(finding: Finding) -> str:
-    """A comment: a table that is there already cannot be written a second time."""
-    if finding.kind is not Kind.HOST:
-        return f"# Add to [services.{finding.service}] a cookie or key named {json.dumps(finding.name)}\n"
-    sources = {_directive(directive): origins for directive, origins in finding.origins.items()}
-    lines = [f"# Add to [services.{finding.service}.hosts]:", *(f"#   {line}" for line in _hosts(sources))]
-    return "\n".join(lines) + "\n"
+def _add(addition: _Addition, part: Part) -> None:
+    if part.finding.kind is not Kind.HOST:
+        addition.names.append(part.finding.name)
+    else:
+        addition.sources.setdefault(_directive(part.directive), set()).update(part.origins)
+
+
+def _added(addition: _Addition, entries: Container[str]) -> Iterator[str]:
+    """Comments: a table that is there already cannot be written a second time.
+
+    :param entries: Services that are made of an entry.
+    """
+    for name in addition.names:
+        yield f"# Add to [services.{addition.services[0]}] a cookie or key named {json.dumps(name)}"
+    if addition.sources:
+        yield f"# Add to {' or '.join(f'[services.{service}.hosts]' for service in addition.services)}:"
+        yield from (f"#   {line}" for line in _hosts(addition.sources))
+        if any(service in entries for service in addition.services):
+            yield "#   (hosts written there replace all hosts of the entry: write those, too)"
 
 
 def _directive(directive: str) -> str:

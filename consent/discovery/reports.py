@@ -33,8 +33,8 @@ _BLOCKED = re.compile(
 )
 _KEYWORDS = frozenset({"inline", "eval", "wasm-eval", "data", "blob", "filesystem"})
 _DOCUMENT = re.compile(r"https?://([^/?#]*)([^?#]*)")
-#: Storage keys may be any text; one with an address in it is nobody's business.
-_KEY = re.compile(r"[!-?A-~](?:[ -?A-~]{0,98}[!-?A-~])?")
+#: Storage keys may be any text, and what is left of one is plain.
+_KEY = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
 
 #: What a load falls under, as a policy file writes it.
 _DIRECTIVES = {directive: directive for directive in DIRECTIVES} | {
@@ -79,8 +79,9 @@ def _entry(entry: dict[str, Any], host: str) -> Iterator[Sighting]:
         page = page_of(path) if isinstance(path, str) else ""
         for key, (kind, pattern) in _NAMED.items():
             for name in _texts(entry.get(key)):
-                if pattern.fullmatch(name):
-                    yield Sighting(kind, name, SCRIPT, page)
+                sighting = Sighting(kind, name, SCRIPT, page)
+                if pattern.fullmatch(sighting.name):
+                    yield sighting
 
 
 def _violation(blocked: Any, directive: Any, document: Any, host: str) -> Iterator[Sighting]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -39,6 +39,22 @@ _PLACES = {
 }
 #: No service can have this id.
 _NOBODYS = "-"
+
+#: A domain under which names are registered, by its looks; to be wrong costs no more than a later turn.
+_SUFFIX = re.compile(r"[a-z]{2,3}\.[a-z]{2}")
+#: Most parent domains and folders that deletions try, and longest path: browsers ignore one above 1024.
+_DOMAINS = 10
+_FOLDERS = 20
+_LONGEST_PATH = 1_024
+#: What each tier of deletions may take of the room that those before it left.
+_PARTS = (0.5, 0.5, 0.8, 1)
+#: Most variants that are looked at in one tier for one response.
+_TRIED = 1_000
+#: What a header takes beside its value: its name, a colon, a space and the end of the line.
+_BESIDE = len("Set-Cookie: \r\n")
+#: 2**64 by the golden ratio. Its multiples modulo 2**64 come near every number, at whatever pace they are taken; the
+#: time modulo a number would be the same for ever on a page that reloads itself once a minute.
+_GOLDEN = 0x9E3779B97F4A7C15
 
 
 class Fate(enum.Enum):
@@ -145,27 +161,74 @@ class CookieRules:
         return rules
 
 
-def deletions(name: str, *, host: str, path: str, secure: bool) -> list[str]:
-    """``Set-Cookie`` headers that delete *name* in every host, domain and path variant that a page at *path* can reach.
+def deletions(names: Iterable[str], *, host: str, path: str, secure: bool, seconds: int, room: int) -> Iterator[str]:
+    """``Set-Cookie`` headers that delete *names*, as many as there is *room* for.
+
+    A cookie is told apart by name, host or domain, path and partition, and a browser sends the name alone. So every
+    variant that a page at *path* can reach has its turn, and those that are used most have it most often: whatever
+    their number, a part of each tier goes with each response, from another place at another time.
 
     :param host: The request's host, with or without a port.
     :param path: The URL path that was asked for; each folder above it is tried.
+    :param seconds: The time of the request, which says where to begin.
+    :param room: In bytes, with the headers' own names.
     """
+    names = list(dict.fromkeys(names))
+    for tier, part in zip(_tiers(host, path, secure=secure), _PARTS, strict=True):
+        count = len(tier) * len(names)
+        begin = (seconds * _GOLDEN) % (1 << 64) * count >> 64
+        share, spent = room * part, 0
+        for number in range(min(count, _TRIED)):
+            variant, which = divmod((begin + number) % count, len(names))
+            header = _deletion(names[which], tier[variant])
+            if header is None:
+                continue
+            size = len(header) + _BESIDE
+            # One goes at any rate, or a tier with a small share would never come to an end.
+            if spent + size > (share if spent else room):
+                break
+            spent += size
+            yield header
+        room -= spent
+
+
+def _deletion(name: str, variant: str) -> str | None:
+    """The header; ``None`` if no cookie of that name can be of that variant (RFC 6265bis §4.1.3)."""
+    prefix = name[:12].lower()
+    if prefix.startswith("__host-") and ("; Domain=" in variant or not variant.startswith("; Path=/;")):
+        return None
+    return f"{name}={variant}{'; HttpOnly' if prefix.startswith(('__http-', '__host-http-')) else ''}"
+
+
+def _tiers(host: str, path: str, *, secure: bool) -> tuple[list[str], ...]:
+    """The attributes of all variants: where trackers store, where others do, the rest, and partitioned in folders."""
     bare = host.rsplit(":", 1)[0].lower()
-    labels = bare.split(".") if _HOST_NAME.fullmatch(bare) else []
+    labels = bare.split(".") if _HOST_NAME.fullmatch(bare) and len(bare) < 254 else []
     above = range(len(labels) - 1) if len(labels) > 1 and not labels[-1].isdigit() else ()
-    domains = ["", *(".".join(labels[at:]) for at in above)]
+    # The shortest that a browser takes comes first; what looks like "co.uk" it takes from nobody.
+    parents = [".".join(labels[at:]) for at in reversed(above)][:_DOMAINS]
+    if len(parents) > 1 and _SUFFIX.fullmatch(parents[0]):
+        parents.append(parents.pop(0))
+    domains = [f"; Domain={domain}" for domain in parents]
+    domains.insert(1, "")
     # The path was decoded on its way here; a browser compares it as it stood in the URL.
-    parts = [quote(part, safe="!$&'()*+,:=@~", encoding="latin-1") for part in path.split("/") if part]
-    folders = ["/" + "/".join(parts[:depth]) for depth in range(1, min(len(parts), 4) + 1)]
-    paths = ["/", *folders, *(folder + "/" for folder in folders)]
-    if name.startswith("__Host-"):
-        domains, paths = [""], ["/"]
-    end = f"Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT{'; Secure' if secure else ''}"
-    made = [
-        f"{name}=; Path={one}; {f'Domain={domain}; ' if domain else ''}{end}" for one in paths for domain in domains
-    ]
-    return [*made[:1], f"{made[0]}; Partitioned", *made[1:]] if secure else made
+    parts = [quote(part, safe="!$&'()*+,:=@~", encoding="latin-1") for part in path.split("/") if part][:_FOLDERS]
+    folders = ["/" + "/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+    folders = [folder for folder in folders if len(folder) < _LONGEST_PATH]
+    inside = folders if path.endswith("/") else folders[:-1]
+    within = [*folders, *(folder + "/" for folder in inside)]
+    root = [f"; Path=/{domain}" for domain in domains]
+    nested = [f"; Path={one}{domain}" for domain in domains for one in within]
+    # Where a script that names neither path nor domain stores.
+    usual = [f"; Path={folder}" for folder in inside[-1:]]
+    end = "; Max-Age=0; Secure" if secure else "; Max-Age=0"
+    apart = f"{end}; Partitioned"
+    return (
+        [root[0] + end],
+        [one + end for one in root[1:] + usual],
+        ([one + apart for one in root] if secure else []) + [one + end for one in nested if one not in usual],
+        [one + apart for one in nested] if secure else [],
+    )
 
 
 def _lifetime(attributes: list[str], now: datetime) -> float | None:

@@ -13,7 +13,6 @@ import enum
 import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from itertools import zip_longest
 from typing import Protocol
 
 from ..grants import Grants
@@ -121,8 +120,11 @@ class Special(dict[str, Headers]):
 
 
 _NOTHING = Special()
-#: Most deletions in one response: about 2 kB, half of the smallest usual buffer of a proxy.
-_DELETIONS = 20
+#: Bytes of headers up to which deletions are added. The smallest usual buffer of a proxy holds 4,096 (nginx, one page
+#: of memory), and a response that does not fit is an error page; the proxy and the server add some of their own.
+_ROOM = 3_500
+#: Bytes for deletions where the site's own headers leave less: few enough to fit still, enough to come to an end.
+_LEAST = 450
 
 
 class HeaderGate:
@@ -187,11 +189,9 @@ class HeaderGate:
             kept += self._guarded(special, visitor)
         if not document and media.is_guessed(kind):
             kept = [header for header in kept if header[0].lower() != "x-content-type-options"] + [_UNGUESSED]
-        if varies and visitor.unwelcome:
-            kept += self._cleaned(visitor)
         if visitor.wraps is None:
             kept += self._walled(_CSP, visitor, depends and not visitor.outlives, document)
-        return kept
+        return kept + _cleaned(visitor, beside=kept) if varies and visitor.unwelcome else kept
 
     def locked(self, headers: Headers, wraps: str | None = None) -> Headers:
         """*headers* as they may leave when something of ours failed: no cookie, nothing granted, nothing kept."""
@@ -245,20 +245,6 @@ class HeaderGate:
         granted = (self._policy.services[service] for service in services)
         return frozenset(origin for service in granted for listed in service.hosts.values() for origin in listed)
 
-    def _cleaned(self, visitor: Visitor) -> Headers:
-        """Deletions of what the browser still holds and may not, as many as a proxy's header buffer bears.
-
-        The likeliest variants come first. What is left is met again on the next page, in another order.
-        """
-        names = visitor.unwelcome
-        turn = int(visitor.now.timestamp()) % len(names)
-        each = [
-            cookies.deletions(name, host=visitor.host, path=visitor.path, secure=visitor.secure)
-            for name in (names[turn:] + names[:turn])[:_DELETIONS]
-        ]
-        made = [header for variant in zip_longest(*each) for header in variant if header is not None]
-        return [("Set-Cookie", header) for header in made[:_DELETIONS]]
-
     def _walled(self, name: str, visitor: Visitor, depends: bool, document: bool) -> Headers:
         """The policy as the header *name*, and where to report on it."""
         policy = self.csp.header(self._services(visitor)) if depends else self.csp.locked
@@ -290,13 +276,30 @@ class HeaderGate:
             return
         _LOG.warning(
             "%s the cookie %r: no service declares it (said once). If the site needs it, add to the policy file:\n\n"
-            '[services.your_service]\npurpose = "necessary"  # or statistics, preferences, …\nname = "What sets it"\n'
-            'reason = "Why the site cannot work without it"\n[[services.your_service.cookies]]\nname = "%s"\n'
-            'lifetime = "session"\n',
+            '[services.your_service]\npurpose = "necessary"  # or statistics, preferences, …\n'
+            '# name = "What sets it"  # visitors read it\nreason = "…"  # why the site cannot work without it\n'
+            '[[services.your_service.cookies]]\nname = "%s"\nlifetime = "session"\n',
             verb,
             name,
             name,
         )
+
+
+def _cleaned(visitor: Visitor, *, beside: Headers) -> Headers:
+    """Deletions of what the browser still holds and may not, as many as a proxy's buffer bears *beside* the others.
+
+    What is left is met again on the next page, which begins elsewhere.
+    """
+    room = max(_LEAST, _ROOM - sum(len(name) + len(value) + 4 for name, value in beside))
+    made = cookies.deletions(
+        visitor.unwelcome,
+        host=visitor.host,
+        path=visitor.path,
+        secure=visitor.secure,
+        seconds=int(visitor.now.timestamp()),
+        room=room,
+    )
+    return [("Set-Cookie", header) for header in made]
 
 
 def _as_wrapper(headers: Headers, policy: str) -> Headers:

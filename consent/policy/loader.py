@@ -64,11 +64,13 @@ def parse(text: str, *, file: str = "consent.toml") -> Policy:
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(file, [Problem("", f"not valid TOML: {error}", "Mend the line it names")]) from None
     try:
-        data, problems = PolicySchema().load(use.expanded(raw)), []
+        data, shape = PolicySchema().load(use.expanded(raw)), []
     except ValidationError as error:
-        problems = list(mistakes.read(error.messages))
+        shape = list(mistakes.read(error.messages, _purposes(raw)))
         data = error.valid_data if isinstance(error.valid_data, dict) else {}
-    problems += [*_contradictions(raw, data), *use.problems(raw, data)]
+    used = list(use.problems(raw, data))
+    known = {problem.key for problem in used}  # told better than the shape alone can tell
+    problems = [*(problem for problem in shape if problem.key not in known), *used, *_contradictions(raw, data)]
     if problems:
         raise PolicyError(file, sorted(set(problems), key=lambda problem: problem.key))
     policy = _build(data)
@@ -78,10 +80,14 @@ def parse(text: str, *, file: str = "consent.toml") -> Policy:
     return policy
 
 
+def _purposes(raw: Mapping[str, Any]) -> list[str]:
+    declared = raw.get("purposes", {})
+    return list(declared) if isinstance(declared, Mapping) else []
+
+
 def _contradictions(raw: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[Problem]:
     """What the parts of a file say of each other."""
-    declared = raw.get("purposes", {})
-    purposes = list(declared) if isinstance(declared, Mapping) else []
+    purposes = _purposes(raw)
     languages = data.get("languages", ["en"])
     for language in languages if isinstance(languages, list) else []:
         if language not in wording.languages():
@@ -94,7 +100,7 @@ def _contradictions(raw: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator
         yield Problem(f"purposes.{NECESSARY}", "built in and never declared", remedy)
     for purpose, fields in data.get("purposes", {}).items():
         yield from _missing_words(purpose, fields, languages)
-    taken: dict[tuple[str, str], str] = {}
+    taken: dict[tuple[str, str], tuple[str, str]] = {}
     for service, fields in data.get("services", {}).items():
         yield from _service_contradictions(service, fields, purposes, taken)
 
@@ -109,7 +115,7 @@ def _missing_words(purpose: str, fields: Mapping[str, Any], languages: list[str]
 
 
 def _service_contradictions(
-    service: str, fields: Mapping[str, Any], purposes: list[str], taken: dict[tuple[str, str], str]
+    service: str, fields: Mapping[str, Any], purposes: list[str], taken: dict[tuple[str, str], tuple[str, str]]
 ) -> Iterator[Problem]:
     key = f"services.{service}"
     purpose = fields.get("purpose")
@@ -129,9 +135,13 @@ def _service_contradictions(
         where = f"{key}.cookies.{number}"
         if cookie["name"] == "*":
             yield Problem(f"{where}.name", '"*" would declare every cookie', "Write at least one letter before the *")
-        first = taken.setdefault((str(cookie.get("kind", "cookie")), cookie["name"]), where)
+        catalogued = key if "use" in fields else ""
+        named = (str(cookie.get("kind", "cookie")), cookie["name"])
+        first, theirs = taken.setdefault(named, (where, catalogued))
         if first != where:
             remedy = "Declare a name once, for one service"
+            if catalogued or theirs:
+                remedy += f": [{catalogued or theirs}] has it from the catalogue, unless you write cookies = [] there"
             yield Problem(f"{where}.name", f'"{cookie["name"]}" is declared already, at {first}', remedy)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import Problem
+from .model import NECESSARY
 from .schema import (
     ControllerSchema,
     CookieSchema,
@@ -43,34 +44,52 @@ _KEYS = sorted(
 
 #: Keys of a service whose value is a list of tables.
 _LISTS = re.compile(r"services\.[^.]+\.(?:vendor_)?cookies\b")
+_PURPOSE = re.compile(r"services\.[^.]+\.purpose")
 
 
-def read(messages: Any, path: tuple[str, ...] = ()) -> Iterator[Problem]:
-    """Nested *messages* found at *path* as problems with dotted keys."""
+def read(messages: Any, purposes: Sequence[str] = (), path: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Nested *messages* found at *path* as problems with dotted keys.
+
+    :param purposes: Those that the file declares.
+    """
     if isinstance(messages, Mapping):
         for key, below in messages.items():
             # Dict fields nest their messages under "key" and "value", which are no keys of the file.
             synthetic = key in ("key", "value") and isinstance(below, list | dict) and set(messages) <= {"key", "value"}
-            yield from read(below, path if synthetic else (*path, str(key)))
+            yield from read(below, purposes, path if synthetic else (*path, str(key)))
         return
     for message in messages:
-        yield _problem(".".join(path), str(message))
+        yield _problem(".".join(path), str(message), purposes)
 
 
-def _problem(key: str, message: str) -> Problem:
+def _problem(key: str, message: str, purposes: Sequence[str]) -> Problem:
     if message == "Unknown field.":
         return _unknown(key)
     if message == "Invalid input type." or _LISTS.fullmatch(key):
         return _not_a_table(key.removesuffix("._schema"))
     if message == "Missing data for required field.":
-        return Problem(key, "missing", "Add it; docs/policy.md shows how")
+        return _missing(key, purposes)
     if message.startswith("Must be one of"):
         words = message.replace("Must be one of:", "Use one of:").rstrip(".")
         return Problem(key, "not one of the words known here", words)
     if message.startswith("Not a valid"):
-        return Problem(key, message[0].lower() + message[1:].rstrip("."), "Write a value of that type")
+        return _mistyped(key, message)
     problem, _, remedy = message.rpartition("; ")
     return Problem(key, problem or "wrong value", (remedy[0].upper() + remedy[1:]).rstrip("."))
+
+
+def _missing(key: str, purposes: Sequence[str]) -> Problem:
+    if not _PURPOSE.fullmatch(key):
+        return Problem(key, "missing", "Add it; docs/policy.md shows how")
+    known = ", ".join(dict.fromkeys([NECESSARY, *purposes]))
+    return Problem(key, "missing", f'Write purpose = "…" with one of: {known}')
+
+
+def _mistyped(key: str, message: str) -> Problem:
+    if message == "Not a valid mapping type.":
+        name = key.rsplit(".", 1)[-1]
+        return Problem(key, "not a table", f"Write {name} = {{ … }}, with its keys between the braces")
+    return Problem(key, message[0].lower() + message[1:].rstrip("."), "Write a value of that type")
 
 
 def _not_a_table(key: str) -> Problem:

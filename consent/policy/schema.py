@@ -33,6 +33,7 @@ _LONGEST = Lifetime(months=120)
 
 _HOST = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*"
 _ORIGIN = re.compile(r"(?:(?:https?|wss?)://)?(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d{1,5})?")
+_ROUTE = re.compile(r"/(?:[^\s*?#\\]+\*?)?")
 _COOKIE_NAME = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+\*?")
 #: An element in which a vendor's script draws: the few forms that vendors use, so that no file can slow a page down.
 _MARKER = r"(?:[a-z][a-z0-9-]*)?\.[A-Za-z0-9_-]+|[a-z][a-z0-9-]*(?:\[[a-z][a-z0-9_:-]*\]|#[A-Za-z0-9_-]+)"
@@ -40,12 +41,27 @@ _ID = validate.Regexp(r"[a-z][a-z0-9_-]{0,39}\Z", error="Use small letters, digi
 _LANGUAGE = validate.Regexp(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", error='Write a BCP 47 tag such as "en" or "pt-BR".')
 _COUNTRY = validate.Regexp(r"[A-Z]{2}\Z", error='Write the two capital letters of ISO 3166-1, such as "IE".')
 _LINE = validate.And(
-    validate.Length(1, 300), validate.Regexp(r"[^\x00-\x1f\x7f]+\Z", error="Write one line without control characters.")
+    validate.Length(max=300),
+    validate.Regexp(r"[^\x00-\x1f\x7f]+\Z", error="Write one line without control characters."),
 )
 _URL = validate.Regexp(
     r"(https://[^\s\\]+|/(?![/\\])[^\s\\]*)\Z", error='Write an https URL or a path such as "/privacy".'
 )
-_TEXT = validate.And(validate.Length(1, 2000), validate.Regexp(r"\s*\S", error="Write a sentence."))
+#: A letter or digit at least, so that no ``"…"`` which was left to be filled in counts as written.
+_TEXT = validate.And(
+    validate.Length(max=2000), validate.Regexp(r"[\W_]*[^\W_]", error="it says nothing; write a sentence.")
+)
+#: What may stand for a parameter of a catalogue entry.
+PARAMETER = re.compile(rf"{_HOST}(?::\d{{1,5}})?\Z")
+
+
+def _route(route: str) -> None:
+    if route in ("*", "/*"):
+        raise ValidationError(
+            'it would be every page; name the pages that need it, such as "/checkout/*", or leave routes out.'
+        )
+    if not _ROUTE.fullmatch(route):
+        raise ValidationError('no path; write one below "/", such as "/checkout/*", with "*" only at its end.')
 
 
 class _LifetimeField(fields.Field[Lifetime]):
@@ -146,9 +162,7 @@ class ServiceSchema(_Strict):
     parameters = fields.Dict(
         keys=fields.String(),
         values=fields.String(
-            validate=validate.Regexp(
-                rf"{_HOST}(?::\d{{1,5}})?\Z", error='Write a host name, and a port if needed: "stats.example.com".'
-            )
+            validate=validate.Regexp(PARAMETER, error='Write a host name, and a port if needed: "stats.example.com".')
         ),
     )
     purpose = fields.String(required=True)
@@ -170,14 +184,7 @@ class ServiceSchema(_Strict):
     sells_or_shares = fields.Boolean()
     opens = fields.Enum(Opens, by_value=True)
     embedding = fields.Nested(EmbeddingSchema)
-    routes = fields.List(
-        fields.String(
-            validate=validate.Regexp(
-                r"/(?:[^\s*?#\\]+\*?)?\Z", error='Write a path below "/", such as "/checkout/*"; "*" only at its end.'
-            )
-        ),
-        validate=validate.Length(min=1),
-    )
+    routes = fields.List(fields.String(validate=_route), validate=validate.Length(min=1))
     alternative = fields.String(validate=_TEXT)
     reason = fields.String(validate=_TEXT)
     version = fields.Integer(strict=True, validate=validate.Range(1, 9999))
@@ -225,6 +232,7 @@ class EntrySchema(ServiceSchema):
     )
     sells_or_shares = fields.Boolean(required=True)
     opens = fields.Enum(Opens, by_value=True, required=True)
+    aliases = fields.List(fields.String(validate=_ID))
     parameters = fields.Dict(
         keys=fields.String(validate=validate.Regexp(r"[a-z]+\Z")), values=fields.Nested(ParameterSchema)
     )

@@ -7,7 +7,6 @@ checked like one written by hand.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,8 +14,9 @@ from ..errors import Problem
 from . import catalogue
 from .catalogue import Entry
 from .model import NECESSARY
+from .schema import PARAMETER
 
-#: Stands in for what a file leaves out, so that one mistake is not reported twice.
+#: Stands in for what a file leaves out or has wrong, so that one mistake is not reported twice.
 _UNKNOWN = {"name": "unknown", "purpose": NECESSARY}
 _NO_HOST = "missing.invalid"
 
@@ -30,7 +30,7 @@ def expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _service(own: Any) -> Any:
-    if not isinstance(own, Mapping) or not isinstance(own.get("use"), str):
+    if not isinstance(own, Mapping) or "use" not in own:
         return own
     entry = find(own["use"])
     if entry is None:
@@ -38,7 +38,7 @@ def _service(own: Any) -> Any:
     given = own.get("parameters", {})
     values = dict.fromkeys(entry.parameters, _NO_HOST)
     if isinstance(given, Mapping):
-        values |= {name: value for name, value in given.items() if isinstance(value, str)}
+        values |= {name: value for name, value in given.items() if isinstance(value, str) and PARAMETER.match(value)}
     return entry.filled(values, without=own) | dict(own)
 
 
@@ -74,15 +74,18 @@ def problems(raw: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[Proble
 
 
 def _unknown(key: str, use: str) -> Problem:
-    close = difflib.get_close_matches(use, catalogue.ids(), n=1)
-    hint = f'Did you mean "{close[0]}"? ' if close else ""
-    return Problem(key, f'the catalogue has no entry "{use}"', f"{hint}flask consent catalogue lists all")
+    return Problem(
+        key, f'the catalogue has no entry "{use}"', f"{catalogue.hint(use)}flask consent catalogue lists all"
+    )
 
 
 def _parameters(key: str, own: Mapping[str, Any], entry: Entry) -> Iterator[Problem]:
     given = own.get("parameters", {})
     if not isinstance(given, Mapping):
-        return  # reported already
+        wanted = ", ".join(f'{name} = "…"' for name in entry.parameters)
+        remedy = f"Write parameters = {{ {wanted} }}" if wanted else f'Remove it: "{entry.id}" takes none'
+        yield Problem(f"{key}.parameters", "not a table", remedy)
+        return
     left = str(entry.filled({}, without=own))
     for name, description in entry.parameters.items():
         if name not in given and f"{{{name}}}" in left:

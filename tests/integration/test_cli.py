@@ -13,8 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from flask import render_template_string
 
-from consent.policy import catalogue
+from consent import PolicyError
+from consent.policy import catalogue, parse
 from flask_consentry.cli import consent_commands
 from tests.policies import SMALL
 
@@ -160,6 +162,7 @@ def test_the_catalogue_is_searched(site: Site) -> None:
     """By a word of the name or by a host; a word that nothing has is an error."""
     assert "youtube" in run(site, "catalogue", "www.youtube-nocookie.com")
     assert "matomo" not in run(site, "catalogue", "youtube")
+    assert run(site, "catalogue", "gtag").startswith("google-analytics ")
     result = site.app.test_cli_runner().invoke(consent_commands, ["catalogue", "no such service"])
     assert result.exit_code == 1
     assert "no entry has 'no such service' in it" in result.output
@@ -180,6 +183,55 @@ def test_an_unknown_entry_is_explained(site: Site) -> None:
     result = site.app.test_cli_runner().invoke(consent_commands, ["catalogue", "--show", "yutube"])
     assert result.exit_code == 1
     assert 'Did you mean "youtube"?' in result.output
+
+
+def test_an_entry_is_found_by_another_name(site: Site) -> None:
+    """What people call it leads to its id."""
+    result = site.app.test_cli_runner().invoke(consent_commands, ["catalogue", "--show", "twitter"])
+    assert 'Did you mean "x"?' in result.output
+
+
+def test_discover_tells_what_no_answer_opens(build: Callable[..., Site]) -> None:
+    """A necessary service off its routes: a section of its own, with the path and what to do. On them, nothing."""
+    till = '\n[services.till]\npurpose = "necessary"\nname = "Till"\nroutes = ["/checkout/*"]\n'
+    shop = build(SMALL + till + 'hosts = { script-src = ["https://js.till.example"] }\n', CONSENT_MODE="report")
+    for page in ("/donate", "/checkout/pay"):
+        report = {
+            "blocked-uri": "https://js.till.example/v3",
+            "effective-directive": "script-src-elem",
+            "document-uri": f"http://localhost{page}",
+        }
+        shop.client.post("/consent/report", json={"csp-report": report}, content_type="application/csp-report")
+    assert shop.state.tally is not None
+    shop.state.tally.flush()
+    said = run(shop, "discover")
+    assert said.startswith(
+        "Declared, but not on these pages (1)\n\njs.till.example: once, last on 2026-03-03\n"
+        "  by    script-src\n  on    /donate\n  of    till\n\nTheir services have routes"
+    )
+    assert "held back" not in said
+    assert "add the path to its\nroutes" in said
+    assert [host["services"] for host in json.loads(run(shop, "discover", "--json"))["elsewhere"]] == [["till"]]
+
+
+def test_what_the_gate_logs_to_paste_has_to_be_completed(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Valid TOML, as docs/gate.md shows it, that no application starts with: nothing in it reaches visitors unread."""
+    site.get("/cookies?name=theme")
+    pasted = caplog.messages[0].partition("\n\n")[2]
+    assert pasted in (Path(__file__).parents[2] / "docs" / "gate.md").read_text(encoding="utf-8")
+    assert tomllib.loads(pasted)["services"]["your_service"]["cookies"] == [{"name": "theme", "lifetime": "session"}]
+    with pytest.raises(PolicyError) as caught:
+        parse(SMALL + pasted)
+    assert {problem.key for problem in caught.value.problems} == {
+        "services.your_service.name",
+        "services.your_service.reason",
+    }
+
+
+def test_a_template_names_services_in_quotes(site: Site) -> None:
+    """Without quotes it is a variable that is not there, and the message says so."""
+    with site.app.test_request_context(), pytest.raises(PolicyError, match="Is it in quotes"):
+        render_template_string("{% consent service=youtube %}{% endconsent %}")
 
 
 def test_check_warns_and_can_be_strict(build: Callable[..., Site], tmp_path: Path) -> None:

@@ -54,7 +54,10 @@ def test_an_entry_has_the_shape(entry: catalogue.Entry) -> None:
     """Strictly: each key is known, each origin, lifetime and date can be read, each fact has a source."""
     raw = tomllib.loads(entry.source)
     assert (
-        EntrySchema().validate(filled(entry) | {key: raw[key] for key in ("parameters", "facts") if key in raw}) == {}
+        EntrySchema().validate(
+            filled(entry) | {key: raw[key] for key in ("aliases", "parameters", "facts") if key in raw}
+        )
+        == {}
     )
 
 
@@ -123,6 +126,57 @@ def test_a_search_looks_at_names_and_hosts() -> None:
     assert "youtube" in {found.id for found in catalogue.search("YOUTUBE")}
     assert {found.id for found in catalogue.search()} == set(catalogue.ids())
     assert list(catalogue.search("no such service")) == []
+
+
+def test_an_alias_belongs_to_one_entry() -> None:
+    """And is the id of none."""
+    entries = [catalogue.entry(name) for name in catalogue.ids()]
+    names = Counter(name for entry in entries for name in {entry.id, *entry.aliases})
+    assert {name for name, count in names.items() if count > 1} == set()
+    assert all("aliases" not in entry.fields for entry in entries)
+    assert "google-analytics" in {found.id for found in catalogue.search("gtag")}
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("twitter", "x"),
+        ("twiter", "x"),
+        ("GA4", "google-analytics"),
+        ("gtag", "google-analytics"),
+        ("Google Analytics", "google-analytics"),
+        ("google_analytics", "google-analytics"),
+        ("fbq", "meta-pixel"),
+        ("gtm", "google-tag-manager"),
+        ("uet", "bing-uet"),
+        ("osm", "openstreetmap"),
+        ("microsoft-clarity", "clarity"),
+        ("gmaps", "google-maps"),
+        ("youtub", "youtube"),
+        ("www.youtube-nocookie.com", "youtube"),
+        ("social", ""),
+        ("", ""),
+        ("3", ""),
+    ],
+)
+def test_other_names_lead_to_the_entry(text: str, meant: str) -> None:
+    """By name, alias or host, then by spelling; nothing where many would do."""
+    assert catalogue.nearest(text) == meant
+
+
+@pytest.mark.parametrize("name", ["stripe", "paypal", "matomo"])
+def test_what_to_paste_does_not_pass_unedited(name: str) -> None:
+    """Every "…" is refused, with a remedy: a reason as well as a parameter."""
+    with pytest.raises(PolicyError) as caught:
+        parse(f'site = "a"\n[purposes.statistics]\n{catalogue.entry(name).pasted}')
+    keys = {"matomo": "parameters.host"}.get(name, "reason")
+    assert [problem.key for problem in caught.value.problems] == [f"services.{name}.{keys}"]
+    assert caught.value.problems[0].remedy
+
+
+def test_x_is_called_x() -> None:
+    """Its company's name follows it in brackets wherever visitors read it."""
+    assert catalogue.entry("x").name == "X"
 
 
 def test_only_what_is_used_is_read() -> None:
@@ -259,7 +313,7 @@ class TestUse:
     def test_a_parameter_is_a_host(self, value: str) -> None:
         """And cannot put anything else into the header."""
         found = problems('use = "counter"', f'parameters = {{ host = "{value}" }}')
-        assert set(found) >= {"services.s.parameters.host"}
+        assert set(found) == {"services.s.parameters.host"}
         assert "host name" in found["services.s.parameters.host"]
 
     def test_unknown_names_are_explained(self) -> None:
@@ -275,8 +329,25 @@ class TestUse:
         assert "services.s.parameters" in problems(
             'name = "S"', 'purpose = "social"', 'parameters = { host = "a.example" }'
         )
-        assert "services.s.use" in problems("use = 3")
-        assert "services.s.parameters" in problems('use = "counter"', "parameters = 3")
+        assert set(problems("use = 3")) == {"services.s.use"}
+
+    def test_parameters_are_a_table(self) -> None:
+        """The remedy writes it, with the entry's own names."""
+        for given in ("3", '"count.example.org"'):
+            assert problems('use = "counter"', f"parameters = {given}") == {
+                "services.s.parameters": 'not a table | Write parameters = { host = "…" }'
+            }
+        assert "Remove it" in problems('use = "player"', "parameters = 3")["services.s.parameters"]
+
+    def test_two_services_with_one_entry_are_told_what_to_write(self) -> None:
+        """One of them leaves the cookies to the other."""
+        text = 'site = "a"\n[purposes.social]\n[services.one]\nuse = "player"\n[services.two]\nuse = "player"\n'
+        with pytest.raises(PolicyError, match=r"services\.two\.cookies\.0\.name.*\[services\.two\].*cookies = \[\]"):
+            parse(text)
+        assert parse(text + "cookies = []\n").services["two"].cookies == ()
+        by_hand = text.replace('[services.two]\nuse = "player"', '[services.two]\nname = "T"\npurpose = "social"')
+        with pytest.raises(PolicyError, match=r"\[services\.one\] has it from the catalogue"):
+            parse(by_hand + '[[services.two.cookies]]\nname = "_player"\nlifetime = "session"\n')
 
     def test_necessary_needs_a_reason_in_writing(self) -> None:
         """The remedy is the entry's own purpose, or the way to do without it."""
@@ -285,10 +356,11 @@ class TestUse:
         assert 'purpose = "statistics"' in found["services.s.reason"]
         assert "Count on your own server" in found["services.s.reason"]
 
-    def test_a_blank_reason_is_none(self) -> None:
-        """Something has to be written."""
-        found = problems('use = "player"', 'purpose = "necessary"', 'reason = " "')
-        assert found == {"services.s.reason": "wrong value | Write a sentence"}
+    @pytest.mark.parametrize("reason", ["", " ", "…", "...", "__"])
+    def test_a_blank_reason_is_none(self, reason: str) -> None:
+        """Something has to be written: a letter or digit at least. It is said once."""
+        found = problems('use = "player"', 'purpose = "necessary"', f'reason = "{reason}"')
+        assert found == {"services.s.reason": "it says nothing | Write a sentence"}
 
     def test_a_reason_is_enough_and_the_alternative_stays_advice(self) -> None:
         """The site decides; the check keeps naming the other way."""
@@ -339,8 +411,9 @@ def test_without_routes_nothing_is_computed() -> None:
 
 @pytest.mark.parametrize("route", ["checkout", "/*", "/a*b", "/a?b=c", "/a b", "/a\\\\b", "https://a.example/"])
 def test_a_route_is_a_path_below_the_root(route: str) -> None:
-    """A pattern for every page would be no route."""
-    assert "services.s.routes.0" in problems('name = "S"', 'purpose = "necessary"', f'routes = ["{route}"]')
+    """A pattern for every page would be no route, and the message says so."""
+    found = problems('name = "S"', 'purpose = "necessary"', f'routes = ["{route}"]')["services.s.routes.0"]
+    assert ("it would be every page | Name the pages" in found) == (route == "/*")
 
 
 # --- frames and widgets ----------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.discovery import Kind, Sighting, Tally, page_of, reports, tally
-from consent.discovery.sighting import LONGEST_PAGE, quoted
+from consent.discovery.sighting import LONGEST_PAGE, name_of, quoted
 from consent.gate.reporting import Reporting
 
 HOME = "www.example.org"
@@ -206,10 +207,65 @@ def test_what_is_no_cookie_name_is_left_out(name: Any) -> None:
     assert read(names(cookies=[name], storage=[], databases=[])) == []
 
 
-def test_a_storage_key_with_an_address_in_it_is_left_out() -> None:
-    """Keys are any text; most that matter are plain."""
-    said = names(cookies=[], databases=[], storage=["user:jo@example.org", "amplitude id", 'q"uote', "\x1b[31m", "ä"])
-    assert [sighting.name for sighting in read(said)] == ["amplitude id", 'q"uote']
+def test_a_storage_key_may_be_any_plain_text() -> None:
+    """What cannot be printed is left out, and so is what no longer fits."""
+    said = names(
+        cookies=[], databases=[], storage=["theme", 'q"uote', "\x1b[31m", "ä", "a\tb", "a" * 101, "x:" + "ä" * 99]
+    )
+    assert [sighting.name for sighting in read(said)] == ["theme", 'q"uote', "x:*"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("theme", "theme"),
+        ("_pk_id.3.1fff", "_pk_id.3.1fff"),
+        ("_ga_ABC123XYZ9", "_ga_ABC123XYZ9"),
+        ("hs-messages-hide-welcome-message", "hs-messages-hide-welcome-message"),
+        ("4111111111111111", "*"),
+        ("uid_jo.doe%40example.org", "uid_*"),
+        ("uid_jo.doe@example.org", "uid_*"),
+        ("jo-doe@example.org", "*"),
+        ("jo.doe@[192.0.2.1]", "*"),
+        ("user:Jo Smith +353 87 1234567", "user:*"),
+        ("user:jo@example.org", "user:*"),
+        ("user%3AJo", "user%*"),
+        ("lastSearch:hiv test dublin", "lastSearch:*"),
+        ("amplitude id", "amplitude *"),
+        ("cart=3", "cart=*"),
+        ("/patients/Jo-Smith", "/patients/*"),
+        ("@@auth0spajs@@::client", "@@auth0spajs@*"),
+        ("theme:", "theme:"),
+        ("_hjSessionUser_1234567", "_hjSessionUser_*"),
+        ("call-+353871234567", "call-+*"),
+        ("call-087-123-4567", "call-*"),
+        ("mp_0123456789abcdef0123456789abcdef_mixpanel", "mp_*"),
+        ("ph_phc_aB3dE5fG7hI9kL1mN3oP5qR7_posthog", "ph_phc_*"),
+        ("123e4567-e89b-12d3-a456-426614174000", "*"),
+        ("session-eyJhbGciOiJIUzI1NiJ9", "session-*"),
+    ],
+)
+def test_what_is_kept_of_a_name(name: str, kept: str) -> None:
+    """Its beginning, as a policy names it, and nothing of an address, a number, a token or what follows a separator."""
+    assert [sighting.name for sighting in read(names(cookies=[], storage=[name], databases=[]))] == [kept]
+    assert Sighting(Kind.COOKIE, name, "set-cookie", "/").name == kept
+
+
+@settings(deadline=None)
+@given(st.text() | st.text(st.sampled_from("aB3:@%40_ *-")))
+def test_a_name_is_cut_once(name: str) -> None:
+    """What is kept begins as the name did, and is kept again as it is."""
+    kept = name_of(name)
+    assert name.startswith((kept, kept[:-1]))
+    assert name_of(kept) == kept
+
+
+def test_a_long_name_takes_no_time() -> None:
+    """The patterns see no more than may be kept."""
+    begun = perf_counter()
+    for letter in ("a", "1", "a1", "_", "%4", "@"):
+        name_of(letter * 500_000)
+    assert perf_counter() - begun < 0.5
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from consent.policy import Policy, catalogue, parse, schema
 from consent.policy.catalogue import Entry
 from tests.policies import SMALL, policy
 
-_PURPOSE = re.compile(r"^# (purpose = \"\w+\").*$", re.MULTILINE)
+_OPEN = re.compile(r"^# ((?:purpose|name) = \"[^\"]+\").*$", re.MULTILINE)
 
 
 def entry(name: str, **fields: Any) -> Entry:
@@ -60,8 +60,8 @@ def found(*rows: Mapping[str, Any], declared: Policy | None = None) -> Findings:
 
 
 def declared(text: str) -> Policy:
-    """The small policy after the paste, with every purpose that was left open taken from its comment."""
-    return parse(SMALL + "\n" + _PURPOSE.sub(r"\1", text))
+    """The small policy after the paste, with every purpose and name that was left open taken from its comment."""
+    return parse(SMALL + "\n" + _OPEN.sub(r"\1", text))
 
 
 def test_a_host_is_one_finding_however_it_came() -> None:
@@ -81,9 +81,9 @@ def test_a_host_is_one_finding_however_it_came() -> None:
 def test_what_is_declared_and_not_granted_is_told_apart() -> None:
     """Its service is named; a host that is let through anyway is no finding."""
     findings = found(row("https://stats.example.net", count=3), row("https://a.adverts.example", "img-src"))
-    assert [(host.name, host.service, host.count) for host in findings.held_back] == [
-        ("stats.example.net", "matomo", 3),
-        ("a.adverts.example", "pixel", 1),
+    assert [(host.name, host.services, host.count) for host in findings.held_back] == [
+        ("stats.example.net", ("matomo",), 3),
+        ("a.adverts.example", ("pixel",), 1),
     ]
     assert findings.hosts == ()
     text = SMALL.replace('name = "Login"', 'name = "Login"\nhosts = { font-src = ["https://fonts.example"] }')
@@ -93,7 +93,7 @@ def test_what_is_declared_and_not_granted_is_told_apart() -> None:
 def test_a_declared_host_under_another_directive_is_undeclared() -> None:
     """And the remedy names the service that has it already."""
     findings = found(row("https://stats.example.net", "font-src"))
-    assert findings.hosts[0].service == "matomo"
+    assert findings.hosts[0].services == ("matomo",)
     assert toml(findings, policy()) == (
         '# Add to [services.matomo.hosts]:\n#   font-src = ["https://stats.example.net"]\n'
     )
@@ -102,7 +102,7 @@ def test_a_declared_host_under_another_directive_is_undeclared() -> None:
 def test_a_worker_passes_where_its_script_does() -> None:
     """Browsers fall back from worker-src to script-src; prefetching passes with any directive."""
     rows = row("https://stats.example.net", "worker-src"), row("https://maps.example.com", "default-src")
-    assert [host.service for host in found(*rows).held_back] == ["maps", "matomo"]
+    assert [host.services for host in found(*rows).held_back] == [("maps",), ("matomo",)]
 
 
 def test_names_that_need_no_declaration_are_no_findings() -> None:
@@ -225,6 +225,91 @@ def test_what_was_pasted_is_found_no_more() -> None:
     after = find(rows, made, CookieRules(made), ENTRIES)
     assert (after.hosts, after.names) == ((), ())
     assert {host.name for host in after.held_back} == {"cdn.tracker.example", "live.tracker.example:8443"}
+
+
+@pytest.mark.parametrize("purpose", ["necessary", "social"])
+def test_what_runs_off_its_routes_waits_for_no_answer(purpose: str) -> None:
+    """A service with routes: off them a list of its own, on them held back, or nothing if it is necessary."""
+    service = f'[services.till]\nname = "Till"\npurpose = "{purpose}"\nroutes = ["/pay/*"]\nhosts.script-src = '
+    made = parse(SMALL + service + '["https://till.example"]')
+    pages = ("/donate", "/pay/card", "/pa%79/…", "")
+    findings = found(*(row("https://till.example", page=page) for page in pages), declared=made)
+    assert [(host.name, host.services, host.places) for host in findings.elsewhere] == [
+        ("till.example", ("till",), ("/donate",))
+    ]
+    assert [host.places for host in findings.held_back] == (
+        [] if purpose == "necessary" else [("/pay/card", "/pa%79/…")]
+    )
+    assert findings
+    assert (findings.hosts, toml(findings, made)) == ((), "")
+
+
+def test_every_service_that_declares_a_host_is_named() -> None:
+    """Any of them opens it; one that is necessary has opened it."""
+    text = '[services.{0}]\nname = "{0}"\npurpose = "{1}"\nhosts = {{ font-src = ["https://shared.example"] }}\n'
+    two = SMALL + text.format("one", "social") + text.format("two", "marketing")
+    rows = row("https://shared.example", "font-src"), row("https://shared.example", "img-src")
+    findings = found(*rows, declared=parse(two))
+    assert [host.services for host in (*findings.held_back, *findings.hosts)] == [("one", "two")] * 2
+    assert toml(findings, parse(two)).startswith("# Add to [services.one.hosts] or [services.two.hosts]:\n#   img-src")
+    assert findings.hosts[0].described()["services"] == ["one", "two"]
+    three = parse(two + text.format("three", "necessary"))
+    assert found(rows[0], declared=three).held_back == ()
+
+
+def test_a_shared_host_is_judged_by_what_is_certain() -> None:
+    """Analytics and a map, whose hosts advertising shares: each use of a host leads to its own entry."""
+    rows = (
+        row("https://www.googletagmanager.com"),
+        row("https://region1.google-analytics.com", "connect-src"),
+        row("https://www.google.com", "frame-src"),
+    )
+    pasted = (
+        '[services.google-analytics]\nuse = "google-analytics"\n\n'
+        '[services.google-maps]\nuse = "google-maps"\n# or: recaptcha\n'
+    )
+    for begun in ("", '[purposes.marketing]\n[services.google-ads]\nuse = "google-ads"\n'):
+        made = parse(f'site = "a"\n[purposes.statistics]\n[purposes.social]\n{begun}')
+        findings = find(rows, made, CookieRules(made), tuple(catalogue.search()))
+        assert toml(findings, made) == pasted
+
+
+def test_one_host_may_belong_to_two_entries() -> None:
+    """By what it was used for."""
+    hosts: list[Any] = [{"script-src": ["https://all.example"]}, {"frame-src": ["https://all.example"]}]
+    entries = [entry(name, hosts=named) for name, named in zip(("adverts", "charts"), hosts, strict=True)]
+    rows = row("https://all.example", "frame-src"), row("https://all.example", count=2)
+    findings = find(rows, policy(), CookieRules(policy()), entries)
+    assert [fit.entry.id for fit in findings.hosts[0].fits] == ["adverts", "charts"]
+    assert toml(findings, policy()) == '[services.charts]\nuse = "charts"\n\n[services.adverts]\nuse = "adverts"\n'
+
+
+def test_a_cookie_of_one_entry_outweighs_shared_hosts() -> None:
+    """Two hosts that two entries share say less than one name that is one entry's own; others are named as rivals."""
+    shared = {"script-src": ["https://a.example"], "img-src": ["https://b.example"]}
+    entries = [entry("adverts", hosts=shared), entry("counter", hosts=shared, cookies=[{"name": "_cn"}])]
+    rows = row("https://a.example"), row("https://b.example", "img-src"), row("_cn", kind="cookie")
+    counted = find(rows, policy(), CookieRules(policy()), entries)
+    assert toml(counted, policy()) == '[services.counter]\nuse = "counter"\n'
+    hosts_alone = find(rows[:2], policy(), CookieRules(policy()), entries)
+    assert toml(hosts_alone, policy()) == '[services.adverts]\nuse = "adverts"\n# or: counter\n'
+
+
+def test_a_use_that_the_entry_does_not_know_is_to_be_added() -> None:
+    """With a warning that the site's hosts replace the entry's."""
+    rows = row("https://www.films.example", "frame-src"), row("https://www.films.example", "img-src")
+    assert toml(found(*rows), policy()) == (
+        '[services.films]\nuse = "films"\n\n# Add to [services.films.hosts]:\n#   img-src = ["https://www.films.example"]\n'
+        "#   (hosts written there replace all hosts of the entry: write those, too)\n"
+    )
+    assert toml(found(rows[1]), policy()) == toml(found(*rows), policy())
+
+
+def test_what_is_pasted_and_not_completed_is_refused() -> None:
+    """No placeholder reaches visitors or counts as a reason."""
+    text = toml(found(row("theme", kind="cookie")), policy())
+    with pytest.raises(PolicyError, match=r"own_storage\.name: missing"):
+        parse(SMALL + text.replace("# purpose", "purpose"))
 
 
 def test_no_name_breaks_the_paste() -> None:

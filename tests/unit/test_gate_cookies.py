@@ -133,17 +133,95 @@ def test_what_must_go_is_found_among_what_came() -> None:
     assert RULES.unwelcome(came, grants("colours")) == ["_pk_id.1"]
 
 
+def sent(
+    *names: str, host: str = "www.example.com", path: str = "/", secure: bool = True, seconds: int = 0, room: int = 2700
+) -> list[str]:
+    return list(deletions(names, host=host, path=path, secure=secure, seconds=seconds, room=room))
+
+
 def test_a_deletion_reaches_every_variant() -> None:
-    """Host-only and parent domains, the root and each folder."""
-    sent = deletions("_pk_id.1", host="www.example.co.uk:8000", path="/news/a/b", secure=True)
+    """Host-only and parent domains, the root and each folder, however deep, partitioned or not."""
+    made = sent("_pk_id.1", host="www.example.co.uk:8000", path="/news/a/b/c/d/e/f", room=100_000)
     domains = {None, "www.example.co.uk", "example.co.uk", "co.uk"}
-    paths = {"/", "/news", "/news/a", "/news/a/b"}
-    assert len(sent) == len(domains) * (2 * len(paths) - 1) + 1
-    assert sum("Partitioned" in header for header in sent) == 1
-    assert all("Max-Age=0" in header and "Secure" in header for header in sent)
-    assert any("Domain=example.co.uk" in header and "Path=/news/a;" in header for header in sent)
-    assert len(deletions("x", host="127.0.0.1:5000", path="/", secure=False)) == 1
-    assert len(deletions("__Host-x", host="www.example.com", path="/a/b", secure=True)) == 2
+    folders = ["/", "/news", *("/news/a/b/c/d/e/f"[:end] for end in range(7, 18, 2))]
+    paths = {*folders, *(folder + "/" for folder in folders[1:-1])}
+    expected = {("_pk_id.1", domain, path, apart) for domain in domains for path in paths for apart in (False, True)}
+    assert sorted(map(repr, map(stored, made))) == sorted(map(repr, expected)), "each once"
+    assert all("Max-Age=0" in header and "Secure" in header for header in made)
+    assert stored(made[0]) == ("_pk_id.1", "example.co.uk", "/", False), "no browser stores for co.uk"
+    assert sent("x", host="127.0.0.1:5000", secure=False) == ["x=; Path=/; Max-Age=0"]
+    assert len(sent("__Host-x", path="/a/b")) == 2
+    assert all(header.endswith("; HttpOnly") for header in sent("__Host-Http-x", "__Http-x"))
+
+
+#: Name, domain (``None`` for the host alone), path, and whether it is partitioned: what tells one cookie from another.
+Stored = tuple[str, str | None, str, bool]
+
+
+def stored(header: str) -> Stored:
+    """Which cookie a browser takes *header* for."""
+    pair, *attributes = header.split("; ")
+    said = dict(attribute.partition("=")[::2] for attribute in attributes)
+    return pair.partition("=")[0], said.get("Domain"), said["Path"], "Partitioned" in said
+
+
+def views(jar: set[Stored], *, path: str, every: float, begin: float = 1_800_000_000) -> int:
+    """How many pages at *path* of https://www.example.com empty *jar*, one each so many seconds."""
+    left, count = set(jar), 0
+    while left:
+        # What a browser sends: the longest path first (RFC 6265bis §5.8.3).
+        names = [name for name, *_ in sorted(left, key=lambda cookie: -len(cookie[2]))]
+        left -= {stored(header) for header in sent(*names, path=path, seconds=int(begin + count * every))}
+        count += 1
+        assert count < 2000, left
+    return count
+
+
+PACES = [1, 7.7, 13, 30, 60, 300, 3600, 86_400]
+
+
+@pytest.mark.parametrize("every", PACES)
+@pytest.mark.parametrize("begin", range(1_800_000_000, 1_800_000_040, 13))
+@pytest.mark.parametrize("path", ["/", "/blog/post", "/a/b/c/d/e/f"])
+def test_the_usual_is_gone_at_once(path: str, begin: int, every: float) -> None:
+    """Seven cookies of a domain go with the first page; where the trackers differ, with the first two."""
+    same: set[Stored] = {(f"tracker{number}", "example.com", "/", False) for number in range(7)}
+    assert views(same, path=path, every=every, begin=begin) == 1
+    places = [("example.com", "/"), (None, "/"), ("www.example.com", "/"), (None, path.rpartition("/")[0] or "/")]
+    various: set[Stored] = {(f"tracker{number}", *places[number % 4], False) for number in range(7)}
+    assert views(various, path=path, every=every, begin=begin) <= 2
+
+
+@pytest.mark.parametrize("every", PACES)
+@pytest.mark.parametrize("begin", range(1_800_000_000, 1_800_000_040, 13))
+def test_thirty_cookies_are_gone_soon(begin: int, every: float) -> None:
+    """Two pages take those that are stored as trackers store; some twenty the deep and the odd ones."""
+    usual: set[Stored] = {(f"_tracker_{number}", "example.com", "/", False) for number in range(25)}
+    odd: set[Stored] = {
+        ("deep", "example.com", "/a/b/c/d/e/f", False),
+        ("slash", None, "/a/b/c/d/", False),
+        ("host", None, "/", False),
+        ("apart", "example.com", "/", True),
+        ("__Host-apart", None, "/", True),
+    }
+    assert views(usual, path="/a/b/c/d/e/f", every=every, begin=begin) <= 2
+    assert views(usual | odd, path="/a/b/c/d/e/f", every=every, begin=begin) <= 25
+
+
+@pytest.mark.parametrize("every", PACES)
+def test_no_variant_is_left_for_ever(every: float) -> None:
+    """Were all of thirty stored deep in the site and partitioned, they would take long, and come to an end."""
+    worst: set[Stored] = {(f"_tracker_{number}", "example.com", "/a/b/c/d/e/f", True) for number in range(30)}
+    assert views(worst, path="/a/b/c/d/e/f", every=every) < 2000
+
+
+@pytest.mark.parametrize("room", [450, 1000, 2700])
+def test_deletions_keep_to_their_room(room: int) -> None:
+    """Whatever the names, the host and the path; and there are some, unless not even one would fit."""
+    for host, path in (("www.example.com", "/a/b"), (".".join("a" * 120), "/abcd" * 2000), ("a.example", "/" * 900)):
+        made = sent(*(f"_pk_id.{number}" for number in range(400)), host=host, path=path, room=room)
+        assert 0 < sum(len(f"Set-Cookie: {header}\r\n") for header in made) <= room
+    assert sent("x" * 5000, room=room) == []
 
 
 @pytest.mark.parametrize(
@@ -159,8 +237,8 @@ def test_a_deletion_reaches_every_variant() -> None:
 )
 def test_a_deletion_holds_nothing_that_a_request_could_smuggle_in(host: str, path: str) -> None:
     """Host and path come from outside: no line break and no attribute of theirs reaches the header."""
-    for header in deletions("x", host=host, path=path, secure=False):
-        assert re.fullmatch(r"x=; Path=/[!-:<-~]*; (Domain=[a-z0-9.-]+; )?Max-Age=0; Expires=[\w ,:]+GMT", header)
+    for header in sent("x", host=host, path=path, secure=False):
+        assert re.fullmatch(r"x=; Path=/[!-:<-~]*(; Domain=[a-z0-9.-]+)?; Max-Age=0", header)
 
 
 def test_a_name_that_is_none_is_left_alone() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent import PolicyError
+from consent import PolicyError, UnknownPurpose, UnknownService
 from consent.policy import Basis, advise, load, parse
 from tests.policies import SMALL, changed, policy
 
@@ -172,6 +172,31 @@ def test_lists_of_tables_are_explained() -> None:
     for key in ("cookies", "vendor_cookies"):
         found = problems(SMALL + f'[services.own]\npurpose = "social"\nname = "Own"\n{key} = "a"\n')
         assert f"Write [[services.own.{key}]]" in found[f"services.own.{key}"]
+
+
+def test_a_missing_purpose_lists_those_there_are() -> None:
+    """Those of the file, and the one that is built in."""
+    found = problems('site = "a"\n[purposes.social]\n[services.own]\nname = "Own"\n')
+    assert found == {
+        "services.own.purpose": 'services.own.purpose: missing. Write purpose = "…" with one of: necessary, social'
+    }
+
+
+def test_an_empty_text_is_one_mistake() -> None:
+    """Said once for each key."""
+    text = 'site = "a"\n[services.own]\nname = ""\npurpose = "necessary"\nreason = ""\nhosts = "a"\n'
+    with pytest.raises(PolicyError) as caught:
+        parse(text)
+    assert sorted(problem.key.rpartition(".")[2] for problem in caught.value.problems) == ["hosts", "name", "reason"]
+    assert "Write hosts = { … }" in str(caught.value)
+
+
+def test_a_name_without_quotes_is_a_name_that_is_missing() -> None:
+    """A template's unknown variable is empty; the message asks for quotes."""
+    with pytest.raises(UnknownService, match=r'the service is missing\. Is it in quotes\? Write service="youtube"'):
+        policy().service("")
+    with pytest.raises(UnknownPurpose, match=r'the purpose is missing\. Is it in quotes\? Write "statistics"'):
+        policy().require_purpose("")
 
 
 def test_advice_names_what_is_odd() -> None:

@@ -6,6 +6,7 @@ when they were found and whether they are certain. ``use = "youtube"`` takes an 
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Any
 from ..model import NECESSARY
 
 #: Keys of an entry that are about the entry and no part of a service.
-_ABOUT = ("parameters", "facts")
+_ABOUT = ("aliases", "parameters", "facts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Entry:
 
     :param fields: Its keys as in ``[services.ID]``, with ``{name}`` where a parameter stands.
     :param parameters: What a site must name to use it: description by name.
+    :param aliases: What else it is called, written like an id.
     :param source: The file's text.
     """
 
@@ -46,6 +48,7 @@ class Entry:
     parameters: Mapping[str, str]
     facts: tuple[Fact, ...]
     source: str
+    aliases: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -103,17 +106,44 @@ def entry(name: str) -> Entry:
         parameters={key: told["description"] for key, told in fields.get("parameters", {}).items()},
         facts=tuple(Fact(**fact) for fact in fields["facts"]),
         source=text,
+        aliases=tuple(fields.get("aliases", ())),
     )
 
 
 def search(text: str = "") -> Iterator[Entry]:
-    """Entries whose id, name, purpose, provider or hosts hold *text*, by id. Reads every file."""
+    """Entries whose id, name, aliases, purpose, provider or hosts hold *text*, by id. Reads every file."""
     sought = text.casefold()
     for found in map(entry, ids()):
         hosts = (origin for origins in found.fields.get("hosts", {}).values() for origin in origins)
-        told = (found.id, found.name, found.purpose, found.fields.get("provider", {}).get("name", ""), *hosts)
+        provider = found.fields.get("provider", {}).get("name", "")
+        told = (found.id, found.name, *found.aliases, found.purpose, provider, *hosts)
         if any(sought in word.casefold() for word in told):
             yield found
+
+
+def nearest(text: str) -> str:
+    """Id of the entry that is likely meant by *text*, which is no id; empty if none is. Reads every file."""
+    wanted = _plain(text)
+    named = {word: found.id for found in search() for word in (_plain(found.name), *found.aliases, found.id)}
+    if wanted in named:
+        return named[wanted]
+    holding = {named[word] for word in named if len(wanted) > 2 and wanted in word}
+    close = [named[word] for word in difflib.get_close_matches(wanted, named, n=1)]
+    if len(holding) == 1:
+        return holding.pop()
+    by_host = [found.id for found in search(text)] if len(wanted) > 2 else []
+    return next(iter(close or (by_host if len(by_host) == 1 else [])), "")
+
+
+def hint(text: str) -> str:
+    """A question about the entry that is likely meant by *text*, with a space after it; empty if none is."""
+    likely = nearest(text)
+    return f'Did you mean "{likely}"? ' if likely else ""
+
+
+def _plain(text: str) -> str:
+    """*text* as an id would write it."""
+    return "-".join(text.casefold().replace("_", " ").replace("-", " ").split())
 
 
 def _fill(value: Any, parameters: Mapping[str, str]) -> Any:

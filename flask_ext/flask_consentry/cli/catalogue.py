@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 import click
@@ -15,7 +14,7 @@ from consent.policy.catalogue import Entry
 @click.argument("text", default="")
 @click.option("--show", "entry", metavar="ID", help="What to paste for one entry, and where its facts come from.")
 def listing(text: str, entry: str | None) -> None:
-    """List the built-in services, or those with TEXT in their name, purpose, provider or hosts."""
+    """List the built-in services, or those with TEXT in their names, purpose, provider or hosts."""
     click.echo("\n".join(_described(_entry(entry)) if entry else _listed(text)))
 
 
@@ -31,9 +30,7 @@ def _entry(name: str) -> Entry:
     try:
         return catalogue.entry(name)
     except KeyError:
-        close = difflib.get_close_matches(name, catalogue.ids(), n=1)
-        hint = f'Did you mean "{close[0]}"? ' if close else ""
-        message = f'the catalogue has no entry "{name}". {hint}flask consent catalogue lists all'
+        message = f'the catalogue has no entry "{name}". {catalogue.hint(name)}flask consent catalogue lists all'
         raise click.ClickException(message) from None
 
 

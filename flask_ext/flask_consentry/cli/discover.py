@@ -83,7 +83,7 @@ def _section(title: str, findings: tuple[Finding, ...]) -> Iterator[str]:
             yield f"  on    {', '.join(finding.places[:_PLACES])}{f' and {more} more' if more else ''}"
         if finding.services:
             yield f"  of    {', '.join(finding.services)}"
-        elif finding.fits:
+        if finding.fits:
             yield f"  fits  {', '.join(f'{fit.entry.id} ({fit.entry.name})' for fit in finding.fits)}"
         yield ""
 
