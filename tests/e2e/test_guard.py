@@ -90,7 +90,6 @@ _HINTS = {
     "outerHTML": "document.querySelector('h1').outerHTML = `<link rel=preconnect href=${U}>`",
     "insertAdjacentHTML": "document.body.insertAdjacentHTML('beforeend', `<link rel=preconnect href=${U}>`)",
     "shadow": "document.querySelector('h1').attachShadow({ mode: 'open' }).innerHTML = `<link rel=preconnect href=${U}>`",
-    "write": "document.write('<p>', `<link rel=preconnect href=${U}>`)",
     "parsed": (
         "const d = new DOMParser().parseFromString(`<link rel=preconnect href=${U}>`, 'text/html');"
         "document.head.append(d.querySelector('link'))"
@@ -104,13 +103,29 @@ _HINTS = {
         "const f = document.createElement('iframe'); document.body.append(f); const d = f.contentDocument;"
         "const l = d.createElement('link'); l.rel = 'preconnect'; l.href = U; d.head.append(l)"
     ),
-    "srcdoc": (
-        "const f = document.createElement('iframe'); f.srcdoc = `<link rel=preconnect href=${U}>`; document.body.append(f)"
+    "attribute's text": (
+        f"{_LINK} document.head.append(l); l.rel = 'preconnect'; l.href = '/x'; l.attributes.href.nodeValue = U"
     ),
-    "srcdoc attribute": (
-        "const f = document.createElement('iframe');"
-        "f.setAttribute('srcdoc', `<link rel=preconnect href=${U}>`); document.body.append(f)"
+    "attribute moved in": (
+        f"{_LINK} l.rel = 'preconnect'; const a = document.createAttribute('href'); a.value = U;"
+        "l.attributes.setNamedItem(a); document.head.append(l)"
     ),
+    "base meanwhile": (
+        f"{_LINK} l.rel = 'preconnect'; l.href = 'x'; const b = document.createElement('base'); b.href = U;"
+        "document.head.append(b); document.head.append(l)"
+    ),
+    "base beside": "document.head.insertAdjacentHTML('beforeend', `<base href=${U}><link rel=preconnect href=x>`)",
+    "document of HTML": (
+        "const d = Document.parseHTMLUnsafe(`<link rel=preconnect href=${U}>`); document.head.append(d.querySelector('link'))"
+    ),
+    "shadow before it is in": (
+        "const h = document.createElement('p'); h.attachShadow({ mode: 'open' }).innerHTML = `<link rel=preconnect href=${U}>`;"
+        "document.body.append(h)"
+    ),
+    "shadow as HTML": (
+        "document.body.setHTMLUnsafe(`<p><template shadowrootmode=open><link rel=preconnect href=${U}></template></p>`)"
+    ),
+    "beside a noscript": "document.body.innerHTML = `<noscript><style></noscript><link rel=preconnect href=${U}>`",
     "frame's source": f"{_FRAME} f.src = U; document.body.append(f)",
     "frame's source afterwards": f"{_FRAME} document.body.append(f); f.setAttribute('src', U)",
     "frame as HTML": "document.body.insertAdjacentHTML('beforeend', `<p><iframe title='a' src=${U}>x</iframe></p>`)",
@@ -126,6 +141,11 @@ _HINTS = {
         f"{_FORM}; m.removeAttribute('action'); const b = document.createElement('button'); b.formAction = U;"
         "m.append(b); b.click()"
     ),
+    "form by the base": (
+        f"{_FORM}; m.removeAttribute('target');"
+        "const b = document.createElement('base'); b.target = 'made'; document.head.append(b); m.submit()"
+    ),
+    "form into a frame named later": f"{_FORM}; f.removeAttribute('name'); f.contentWindow.name = 'made'; m.submit()",
     "rules": (
         "const s = document.createElement('script'); s.type = 'speculationrules';"
         "s.textContent = JSON.stringify({ prefetch: [{ urls: [U], eagerness: 'immediate' }] }); document.head.append(s)"
@@ -133,6 +153,11 @@ _HINTS = {
     "rules filled later": (
         "const s = document.createElement('script'); s.type = 'speculationrules'; document.head.append(s);"
         "s.append(JSON.stringify({ prefetch: [{ urls: [U], eagerness: 'immediate' }] }))"
+    ),
+    "rules for all links": (
+        "const a = document.createElement('a'); a.href = U; a.textContent = 'x'; document.body.append(a);"
+        "const s = document.createElement('script'); s.type = 'speculationrules';"
+        "s.text = JSON.stringify({ prefetch: [{ source: 'document', eagerness: 'immediate' }] }); document.head.append(s)"
     ),
     "rules for links": (
         "const a = document.createElement('a'); a.href = U; a.textContent = 'x'; document.body.append(a);"
@@ -353,8 +378,8 @@ def test_frames_of_scripts_load_once_granted(guarded: Site, page: Page, elsewher
     """A frame that a script makes loads once its service is granted; until then its address stays beside it."""
     line = """() => {
       const host = document.createElement("div");
-      host.innerHTML = '<iframe title="a" src="https://www.youtube-nocookie.com/embed/x">none</iframe><b>on</b>';
       document.body.append(host);
+      host.innerHTML = '<iframe title="a" src="https://www.youtube-nocookie.com/embed/x">none</iframe><b>on</b>';
       return host.innerHTML;
     }"""
     inert = '<iframe title="a" data-consentry-src="https://www.youtube-nocookie.com/embed/x">none</iframe><b>on</b>'
@@ -383,6 +408,109 @@ def test_pages_keep_their_links_and_markup(guarded: Site, page: Page) -> None:
     )
     rules = "const s = document.createElement('script'); s.type = 'speculationrules'; s.text = '{\"prefetch\":[{\"urls\":[\"/second\"]}]}'"
     assert page.evaluate(f"() => {{ {rules}; document.head.append(s); return s.type }}") == "speculationrules"
+    where = (
+        's.text = \'{"prefetch":[{"where":{"and":[{"href_matches":"/*"},{"not":{"href_matches":"/*\\\\\\\\?*"}}]}}]}\''
+    )
+    made = f"const s = document.createElement('script'); s.type = 'speculationrules'; {where}"
+    assert page.evaluate(f"() => {{ {made}; document.head.append(s); return s.type }}") == "speculationrules"
+
+
+#: HTML in which something looks like a frame or a hint and is none, or stands beside one; and the element it goes into.
+_TEXTS = {
+    "frame in an attribute": (
+        "div",
+        """<a title="<iframe a=1 onfocus=window.reached=1 autofocus tabindex=1 src='https://else.example/'>">hello</a>""",
+    ),
+    "link in an attribute": ("div", """<i title="<link rel='preconnect' href='https://else.example/' a=">x</i>"""),
+    "attribute of data": ("div", """<b data-embed="<iframe src='https://else.example/x'></iframe>">copy</b>"""),
+    "textarea": ("div", "<textarea><iframe src='https://else.example/x'></iframe></textarea>"),
+    "title": ("div", "<svg><title>&lt;iframe src=https://else.example/></title></svg>"),
+    "in a textarea": (
+        "textarea",
+        "<link rel=preconnect href=https://else.example/><iframe src='https://else.example/x'>",
+    ),
+    "comment": ("div", "<!-- <iframe src='https://else.example/'> --><p>x</p>"),
+    "script": ("div", "<script type='text/x-tmpl'><iframe src='https://{{host}}.else.example/x'></iframe></script>"),
+    "style": ("div", "<style>/* <link rel=preconnect href='https://else.example/'> */</style>"),
+    "noscript": ("div", """<noscript><p title="<iframe src='https://else.example/'>">x</p></noscript>"""),
+    "noscript that ends in an attribute": (
+        "div",
+        """<noscript><style></noscript><link rel=canonical href=/><i title="</style><img src=x onerror=window.reached=1>">x</i>""",
+    ),
+    "rows": ("tbody", "<tr><td title='<iframe src=https://else.example/>'>1</td><td><link rel=next href=/2></td></tr>"),
+    "svg": ("svg", "<g><foreignObject><a title='<embed src=https://else.example/>'>x</a></foreignObject></g><link/>"),
+    "form in a form": ("form", "<form><b>x</b></form><link rel=next href=/2>"),
+    "math": (
+        "math",
+        "<mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;iframe src=https://else.example/>'>",
+    ),
+}
+_HINT = '<link rel="preconnect" href="https://else.example/">'
+_PUT = """([where, html, sink]) => {
+  const place = where === "svg" || where === "math"
+    ? document.createElementNS(where === "svg" ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1998/Math/MathML", where)
+    : document.createElement(where);
+  (where === "tbody" ? document.body.appendChild(document.createElement("table")) : document.body).append(place);
+  if (sink === "innerHTML") place.innerHTML = html;
+  else if (sink === "insertAdjacentHTML") place.insertAdjacentHTML("beforeend", html);
+  else if (sink === "setHTMLUnsafe") place.setHTMLUnsafe(html);
+  else place.appendChild(document.createElementNS(place.namespaceURI, "b")).outerHTML = html;
+  place.querySelector("[tabindex]")?.focus();
+  return new Promise(done => setTimeout(() => done([place.innerHTML, window.reached ?? null]), 20));
+}"""
+
+
+@pytest.mark.parametrize("sink", ["innerHTML", "insertAdjacentHTML", "outerHTML", "setHTMLUnsafe"])
+def test_html_text_means_what_it_means_without_the_guard(guarded: Site, open_site: Site, page: Page, sink: str) -> None:
+    """No text that a script puts into the page comes to mean something else, let alone runs; beside a hint, only that goes."""
+    seen = []
+    for site in (guarded, open_site):
+        page.goto(site.url)
+        seen.append({name: page.evaluate(_PUT, [where, html, sink]) for name, (where, html) in _TEXTS.items()})
+    assert seen[0] == seen[1]
+    assert {reached for _, reached in seen[0].values()} == {None}
+    page.goto(guarded.url)
+    for name, (where, html) in _TEXTS.items():
+        if where in ("div", "tbody", "form"):
+            shown, reached = page.evaluate(_PUT, [where, _HINT + html, sink])
+            assert (shown, reached) == ('<link href="https://else.example/">' + seen[1][name][0], None), name
+
+
+def test_scripts_in_html_text_stay_still_beside_a_hint(guarded: Site, page: Page) -> None:
+    """A script in HTML text does not run, as HTML has it, also where the guard puts the nodes in; handlers run once."""
+    page.goto(guarded.url)
+    page.evaluate(
+        """hint => {
+          window.ran = 0;
+          document.body.insertAdjacentHTML("beforeend", hint + "<script>ran += 10</script><img src='data:,x' onerror='ran++'>");
+        }""",
+        _HINT,
+    )
+    page.wait_for_timeout(_LATE)
+    assert page.evaluate("ran") == 1
+
+
+def test_text_that_is_only_read_stays_as_it_is(guarded: Site, page: Page) -> None:
+    """What a script parses and does not put into the page is not touched, feeds included."""
+    page.goto(guarded.url)
+    html = '<iframe src="https://else.example/"></iframe>' + _HINT
+    feed = '<feed><link rel="prefetch" href="https://else.example/"/></feed>'
+    read = """([html, feed]) => {
+      const apart = document.createElement("div");
+      apart.innerHTML = html;
+      const parse = (text, type) => new DOMParser().parseFromString(text, type);
+      return [apart.innerHTML, parse("<body>" + html, "text/html").body.innerHTML,
+              new XMLSerializer().serializeToString(parse(feed, "text/xml"))];
+    }"""
+    assert page.evaluate(read, [html, feed]) == [html, html, feed]
+
+
+def test_much_html_text_takes_no_time(guarded: Site, page: Page) -> None:
+    """Text made to be slow to search is not."""
+    page.goto(guarded.url)
+    spent = """text => { const begun = performance.now(); document.querySelector("main").innerHTML = text; return performance.now() - begun }"""
+    for text in ("<link " * 20000, "<link><script " * 5000 + "speculationrules"):
+        assert page.evaluate(spent, text) < 1500
 
 
 def test_peer_connections_ask_no_stranger(guarded: Site, open_site: Site, page: Page, elsewhere: Elsewhere) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from consent.gate.csp import SANDBOX
 from tests.e2e.conftest import Restart
 from tests.e2e.guarded_site import STATS, Heard, guarded_site
 from tests.e2e.journeys import LATE, answer, take_back
@@ -246,16 +247,55 @@ def test_widget_gets_the_height_that_its_own_frame_asks_for(guarded: Site, page:
     assert page.locator("[title=Stranger]").evaluate("frame => frame.offsetHeight") == 154
 
 
+_PLACEHOLDER = """(attributes) => document.querySelector("main").insertAdjacentHTML("afterbegin", `
+  <figure class="cs-slot" data-consentry="placeholder" data-service="youtube" data-title="A post" ${attributes}>
+  <svg class="cs-size" width="300" height="150"></svg><form></form></figure>`)"""
+
+
 def test_widget_opens_in_place_in_its_sandbox(guarded: Site, page: Page) -> None:
-    """A placeholder with a sandbox opens into a frame that has it, told to listen for its height."""
+    """A placeholder with a sandbox opens into a frame that has the server's, whatever the page says, and tells its height."""
     page.goto(guarded.url)
     page.evaluate(
-        """() => document.querySelector("main").insertAdjacentHTML("afterbegin", `
-          <figure class="cs-slot" data-consentry="placeholder" data-service="youtube" data-title="A post"
-            data-frame="/bare" data-sandbox="allow-scripts allow-popups">
-          <svg class="cs-size" width="300" height="150"></svg><form></form></figure>`)"""
+        _PLACEHOLDER, 'data-frame="/consent/embed/youtube/a.b-c" data-sandbox="allow-scripts allow-same-origin"'
     )
     answer(page, "Accept all")
     frame = page.locator("iframe[title='A post']")
-    expect(frame).to_have_attribute("sandbox", "allow-scripts allow-popups")
+    expect(frame).to_have_attribute("sandbox", SANDBOX)
     expect(frame).to_have_attribute("data-resize", "")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:parent.reached=1",
+        "data:text/html,x",
+        "//elsewhere.example/consent/embed/youtube/x",
+        "/bare",
+        "/consent/embed/youtube/../../../bare",
+        "/consent/embed/youtube/..%2f..%2f..%2fbare",
+        "/consent/embed/stats/x",
+    ],
+)
+def test_markup_that_looks_like_a_placeholder_opens_nothing(guarded: Site, page: Page, address: str) -> None:
+    """What a user wrote into the page opens no address of theirs after a yes: neither a script in the site's name nor a page."""
+    page.goto(guarded.url)
+    page.evaluate(_PLACEHOLDER, f'data-frame="{address}"')
+    answer(page, "Accept all")
+    page.wait_for_timeout(LATE)
+    assert page.evaluate("() => window.reached") is None
+    expect(page.locator("iframe")).to_have_count(0)
+
+
+def test_markup_that_looks_like_a_form_of_ours_is_not_sent(guarded: Site, page: Page) -> None:
+    """A form with our mark and another action is the browser's: no script of ours sends an answer there."""
+    page.goto(guarded.url)
+    page.evaluate(
+        """() => {
+          document.querySelector("main").insertAdjacentHTML("afterbegin",
+            '<form data-consentry="first" method="get" action="/form"><button name="answer" value="accept_all">Fake</button></form>');
+          window.fetch = (...given) => { sessionStorage.fetched = given[0] };
+        }"""
+    )
+    page.get_by_role("button", name="Fake").click()
+    page.wait_for_url("**/form?answer=accept_all")
+    assert page.evaluate("() => sessionStorage.fetched") is None

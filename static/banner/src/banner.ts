@@ -6,6 +6,7 @@
  */
 
 import type { ConsentryState } from "../consentry";
+import { decides, homeOf } from "./addresses";
 import { body, freshKey, send } from "./answer";
 import { align } from "./choices";
 import { open } from "./frames";
@@ -24,6 +25,12 @@ const sent = new Map<string, string>();
 /** What was on when the page was made: before an answer, what the site needs and what is exempt. */
 const first = window.consentry?.state;
 const speech = document.createElement("div");
+const bundle = (document.currentScript as HTMLScriptElement | null)?.src;
+
+/** Where the server's routes are. Only a script's word counts: nobody lets users write scripts. */
+const home = (): string => homeOf(document.querySelector<HTMLElement>("script[data-consentry=guard]")?.dataset.state, bundle, location.href);
+/** Whether a form is one of ours, and none that somebody wrote to look like it. */
+const isOurs = (form: HTMLFormElement): boolean => decides(Element.prototype.getAttribute.call(form, "action"), home(), location.href);
 
 /**
  * A key of this page view for an answer, the same when it is sent again. The form's own would do for one visitor, but
@@ -73,7 +80,7 @@ function settle({ ask, purposes, services }: ConsentryState): void {
   if (blocked()) return;
   for (const slot of all("[data-consentry=placeholder]")) {
     const { service = "", frame } = slot.dataset;
-    if (frame && services.includes(service)) open(slot, frame, false);
+    if (frame && services.includes(service)) open(slot, frame, home(), false);
   }
 }
 
@@ -109,7 +116,7 @@ async function answer(form: HTMLFormElement, button: HTMLButtonElement): Promise
   busy.add(form);
   buttons.forEach((each) => each.setAttribute("aria-disabled", "true"));
   if (alert) alert.textContent = "";
-  const outcome = await send(form.getAttribute("action") ?? "", { ...content, key }, unsaved, offline);
+  const outcome = await send(`${home()}decision`, { ...content, key }, unsaved, offline);
   busy.delete(form);
   buttons.forEach((each) => each.removeAttribute("aria-disabled"));
   if (outcome === "native") {
@@ -121,7 +128,7 @@ async function answer(form: HTMLFormElement, button: HTMLButtonElement): Promise
     const slot = form.closest<HTMLElement>("[data-consentry=placeholder]");
     const url = outcome.embed ?? slot?.dataset.frame;
     const reload = tell(outcome);
-    if (slot?.dataset.consentry && url) open(slot, url, true);
+    if (slot?.dataset.consentry && url) open(slot, url, home(), true);
     else if (slot) slot.querySelector("iframe")?.focus();
     form.closest("dialog")?.close();
     speech.textContent = saved;
@@ -151,7 +158,7 @@ function start(): void {
   document.addEventListener("submit", (event) => {
     const form = event.target as HTMLFormElement;
     const button = event.submitter as HTMLButtonElement | null;
-    if (!/^(first|choices|frame|withdraw)$/.test(form.dataset.consentry ?? "") || !button || native.delete(form)) return;
+    if (!/^(first|choices|frame|withdraw)$/.test(form.dataset.consentry ?? "") || !button || !isOurs(form) || native.delete(form)) return;
     const dialog = find<HTMLDialogElement>("dialog", form.parentElement ?? document);
     if (button.value === "choose" && !dialog) return;
     event.preventDefault();

@@ -4,83 +4,89 @@
  *
  * No Content-Security-Policy stops hints, and for a frame Chromium connects first and obeys the policy then. It does so
  * while the element is being inserted, so neither an observer nor taking it out again in the next line comes in time:
- * the element must not come into being like that. Best effort: it covers attributes, HTML text, inserted scripts and
- * forms, and no frame that runs scripts of its own.
+ * the element must not come into the page like that. Best effort: it covers attributes, inserted elements, HTML text
+ * and forms. It never edits a text: see markup.ts.
  *
- * Sources: HTML §4.6.7 (link types), §4.12.1 (script), §4.10.21 (form submission), Speculation Rules §2.
+ * Sources: HTML §4.6.7 (link types), §4.12.1 (script), §4.10.21 (form submission).
  */
 
 import { staysAllowed } from "./hosts";
-import { around, type Native, type Realm } from "./override";
+import { reader } from "./markup";
+import { around, attribute, type Native, type Realm } from "./override";
+import { speculates } from "./rules";
 
 /** The policy stops `preload` and `modulepreload`, and tells the page so by an error, for which loaders wait. */
 const HINTS = /(?:^|\s)(?:preconnect|dns-prefetch|prefetch|prerender)(?:\s|$)/i;
 const RULES = /^\s*speculationrules\s*$/i;
 /** What shows another document, and the attribute that says which. */
 const SOURCES: Readonly<Record<string, string>> = { iframe: "src", frame: "src", embed: "src", object: "data" };
-const WATCHED = ["link", "script", "template", ...Object.keys(SOURCES)].join();
-const SUSPECT = /<(?:link|iframe|embed|object)\b|speculationrules/i;
-const TAGS = /<(?:link|iframe|embed|object)\b(?:(?:"[^"]*"|'[^']*'|[^>"'])*|[^>]*)>|<script\b[^>]*speculationrules[^]*?<\/script[^>]*>/gi;
+const WATCHED = ["link", "script", ...Object.keys(SOURCES)].join();
+/** Targets that are no frame made for the purpose. */
+const USUAL = /^(?:_self|_top|_parent|_blank|)$/i;
+const HTML = "http://www.w3.org/1999/xhtml";
 
 export function guardHints(realm: Realm, allowed: readonly string[]): void {
   const { document } = realm;
-  const { setAttribute } = realm.Element.prototype;
-  const parse = Object.getOwnPropertyDescriptor(realm.Element.prototype, "innerHTML")?.set;
-  const inert = document.createElement("template");
-  const leaves = (href: string | null): boolean => !!href && !staysAllowed(href, document.baseURI, allowed);
+  const { Element, HTMLLinkElement, HTMLScriptElement, HTMLIFrameElement, Document, DocumentFragment, CharacterData, Node, Range } = realm;
+  const { getAttribute, setAttribute, removeAttribute, matches, querySelectorAll } = Element.prototype;
+  const { getRootNode } = Node.prototype;
+  const parentOf = attribute<Element | null>(Node.prototype, "parentNode");
+  const firstOf = attribute<Node | null>(Node.prototype, "firstChild");
+  const leaves = (href: string | null, bases: readonly string[] = [document.baseURI]): boolean =>
+    !!href && bases.some((base) => !staysAllowed(href, base, allowed));
 
   /** Whether a link or a frame would connect to somebody else. */
-  function strays(element: Element): boolean {
+  function strays(element: Element, bases?: readonly string[]): boolean {
     const source = SOURCES[element.localName];
-    if (source) return leaves(element.getAttribute(source));
-    return element.localName === "link" && HINTS.test(element.getAttribute("rel") ?? "") && leaves(element.getAttribute("href"));
+    if (element.namespaceURI !== HTML) return false;
+    if (source) return leaves(element.getAttribute(source), bases);
+    return element.localName === "link" && HINTS.test(element.getAttribute("rel") ?? "") && leaves(element.getAttribute("href"), bases);
   }
 
-  /** Whether a script is of rules that name somebody else, or any link that happens to be there. */
-  function speculates(script: HTMLScriptElement): boolean {
-    if (!RULES.test(script.type)) return false;
+  /** Takes the effect of hints in what is not in a page yet; tells whether there were any. */
+  function sweep(tree: Node): boolean {
+    let found = false;
     try {
-      let stray = false;
-      JSON.parse(script.text, (key, value: unknown) => {
-        stray ||= key === "where" || (key === "urls" && Array.isArray(value) && value.some((url) => leaves(String(url))));
-        return value;
-      });
-      return stray;
+      if (tree?.nodeType !== 1 && tree?.nodeType !== 11) return false;
+      if (tree.nodeType === 1 && !firstOf(tree) && !matches.call(tree, WATCHED)) return false;
+      const all = (selector: string): Element[] => {
+        const inner: Element[] = [...(tree.nodeType === 1 ? querySelectorAll : DocumentFragment.prototype.querySelectorAll).call(tree, selector)];
+        return tree.nodeType === 1 && matches.call(tree, selector) ? [tree as Element, ...inner] : inner;
+      };
+      const watched = all(WATCHED);
+      if (!watched.length) return false;
+      const bases = [document.baseURI];
+      for (const base of all("base[href]")) {
+        try {
+          bases.push(new URL(getAttribute.call(base, "href")!, document.baseURI).href);
+        } catch {
+          // No base to a browser either.
+        }
+      }
+      for (const element of watched) found = still(element, bases) || found;
     } catch {
-      return true; // Rules that come later would not be seen.
+      // Not as it should be: the page's own affair.
     }
+    return found;
   }
-
-  /** Takes the effect of hints in what is not in a page yet. */
-  function sweep<T>(given: T): T {
-    const tree = given as ParentNode & Node;
-    if (tree?.nodeName === "SCRIPT") still(tree as unknown as Element);
-    else if (tree?.nodeType === 11 || tree?.nodeType === 9) tree.querySelectorAll(WATCHED).forEach(still);
-    return given;
-  }
-  function still(element: Element): void {
+  function still(element: Element, bases: readonly string[]): boolean {
     const source = SOURCES[element.localName];
-    if (strays(element)) {
-      if (source) setAttribute.call(element, `data-consentry-${source}`, element.getAttribute(source)!);
-      element.removeAttribute(source ?? "rel");
+    if (strays(element, bases)) {
+      if (source) setAttribute.call(element, `data-consentry-${source}`, getAttribute.call(element, source)!);
+      removeAttribute.call(element, source ?? "rel");
+      return true;
     }
-    if (element.localName === "script" && speculates(element as HTMLScriptElement)) setAttribute.call(element, "type", "text/plain");
-    if (element.localName === "template") sweep((element as HTMLTemplateElement).content);
+    const { type, text } = element as HTMLScriptElement;
+    if (element.localName !== "script" || !RULES.test(type) || !speculates(text, leaves)) return false;
+    setAttribute.call(element, "type", "text/plain");
+    return true;
   }
-
-  function clean(html: unknown): unknown {
-    const text = String(html);
-    if (!SUSPECT.test(text)) return html;
-    try {
-      const cleaned = text.replace(TAGS, (tag) => {
-        parse?.call(inert, tag);
-        const before = inert.innerHTML;
-        sweep(inert.content);
-        return inert.innerHTML === before ? tag : inert.innerHTML.replace(/<\/(?:iframe|object)>$/, "");
-      });
-      return cleaned === text ? html : cleaned;
-    } catch {
-      return html; // The page takes no text as HTML, not even ours.
+  /** The same in shadow roots that came with the text. */
+  function pierce(tree: ParentNode): void {
+    for (const { shadowRoot } of tree.querySelectorAll("*")) {
+      if (!shadowRoot) continue;
+      sweep(shadowRoot);
+      pierce(shadowRoot);
     }
   }
 
@@ -98,16 +104,25 @@ export function guardHints(realm: Realm, allowed: readonly string[]): void {
     };
   const same = (native: Native): Native => tried(native, (copy, given) => native.apply(copy, given));
 
-  const { Element, HTMLLinkElement, HTMLScriptElement, HTMLIFrameElement, Document, DocumentFragment, CharacterData, Node, Range, DOMParser } = realm;
   for (const name of ["rel", "href"]) around(HTMLLinkElement.prototype, name, same, "set");
   for (const made of [HTMLIFrameElement, realm.HTMLFrameElement, realm.HTMLEmbedElement]) around(made?.prototype, "src", same, "set");
   around(realm.HTMLObjectElement.prototype, "data", same, "set");
 
+  /** Whether a frame below has this name, by its attribute or by itself. */
+  const isFrame = (parent: Window, name: string): boolean =>
+    Array.from({ length: parent.length }, (_, at) => parent[at]!).some((child) => {
+      try {
+        return child.name === name || isFrame(child, name);
+      } catch {
+        return false; // Another origin's.
+      }
+    });
   /** Whether a form would lead a frame of this page elsewhere. */
   function misleads(form: HTMLFormElement, button?: HTMLElement | null): boolean {
-    const given = (name: string): string | null => button?.getAttribute(`form${name}`) ?? form.getAttribute(name);
-    const target = given("target");
-    return !!target && leaves(given("action")) && [...document.querySelectorAll("iframe,frame,object")].some((each) => each.getAttribute("name") === target);
+    const given = (name: string): string | null => button?.getAttribute(`form${name}`) ?? getAttribute.call(form, name);
+    const target = given("target") ?? document.querySelector("base[target]")?.getAttribute("target") ?? "";
+    if (USUAL.test(target) || !leaves(given("action"))) return false;
+    return [...document.querySelectorAll("iframe,frame,object")].some((each) => each.getAttribute("name") === target) || isFrame(realm.top ?? realm, target);
   }
   around(realm.HTMLFormElement.prototype, "submit", (native) => function () {
     if (!misleads(this)) native.call(this);
@@ -134,44 +149,69 @@ export function guardHints(realm: Realm, allowed: readonly string[]): void {
   around(Element.prototype, "setAttribute", (native) => {
     const set = same(native);
     return function (...given) {
-      const name = String(given[0]).toLowerCase();
-      if (name === "type" && retypes(this, given[1])) return undefined;
-      if (name === "srcdoc") given[1] = clean(given[1]);
-      return set.apply(this, given);
+      return String(given[0]).toLowerCase() === "type" && retypes(this, given[1]) ? undefined : set.apply(this, given);
     };
   });
   around(Element.prototype, "setAttributeNS", same);
-  around(Element.prototype, "setAttributeNode", (native) =>
-    tried(native, (copy, [{ name, value }]: [Attr]) => setAttribute.call(copy, name, value)));
-  around(realm.Attr.prototype, "value", (native) =>
-    tried(native, (copy, [value]: [string], { name }: Attr) => setAttribute.call(copy, name, value), (attr: Attr) => attr.ownerElement), "set");
+  for (const name of ["setAttributeNode", "setAttributeNodeNS"]) {
+    around(Element.prototype, name, (native) => tried(native, (copy, [{ name, value }]: [Attr]) => setAttribute.call(copy, name, value)));
+  }
+  const revalued = (native: Native): Native =>
+    tried(native, (copy, [value]: [string], { name }: Attr) => setAttribute.call(copy, name, value), (node: Attr) => (node.nodeType === 2 ? node.ownerElement : null));
+  around(realm.Attr.prototype, "value", revalued, "set");
+  for (const name of ["nodeValue", "textContent"]) around(Node.prototype, name, revalued, "set");
 
-  const cleaned = (at: number) => (native: Native): Native => function (...given) {
-    given[at] = clean(given[at]);
-    return native.apply(this, given);
+  /** Whether what comes in here comes into a page, or into a shadow that will be in one. */
+  function isLive(place: Node): boolean {
+    try {
+      const root = getRootNode.call(place) as { defaultView?: unknown; host?: unknown };
+      return !!(root.defaultView || root.host);
+    } catch {
+      return false; // No node: the browser's own function tells so.
+    }
+  }
+
+  // Each native function is kept as it was here: the page may put its own in place.
+  const { replaceChildren, replaceWith, before, prepend, append, after } = Element.prototype;
+  const refill = DocumentFragment.prototype.replaceChildren as Native | undefined;
+  const read = reader(realm, sweep);
+  const parse = Object.getOwnPropertyDescriptor(Element.prototype, "innerHTML")?.set;
+  const unsafe = (Element.prototype as { setHTMLUnsafe?: Native }).setHTMLUnsafe;
+  const filled = (parser: Native | undefined) => (native: Native): Native => function (...given) {
+    const context: Element = this.nodeType === 11 ? this.host : this;
+    const swept = parser && refill && context.localName !== "template" && isLive(this) ? read(context, parser, ...(given as [unknown])) : undefined;
+    if (!swept) return native.apply(this, given);
+    if (parser === unsafe) pierce(swept);
+    (this === context ? replaceChildren : refill!).call(this, swept);
   };
   for (const { prototype } of [Element, realm.ShadowRoot]) {
-    around(prototype, "innerHTML", cleaned(0), "set");
-    around(prototype, "setHTMLUnsafe", cleaned(0));
+    around(prototype, "innerHTML", filled(parse), "set");
+    around(prototype, "setHTMLUnsafe", filled(unsafe));
   }
-  around(Element.prototype, "outerHTML", cleaned(0), "set");
-  around(Element.prototype, "insertAdjacentHTML", cleaned(1));
-  around(HTMLIFrameElement.prototype, "srcdoc", cleaned(0), "set");
-  for (const name of ["write", "writeln"]) {
-    around(Document.prototype, name, (native) => function (...given) {
-      const whole = given.join("");
-      const safe = clean(whole);
-      return safe === whole ? native.apply(this, given) : native.call(this, safe);
-    });
-  }
-  for (const [made, name] of [[Range, "createContextualFragment"], [DOMParser, "parseFromString"]] as const) {
-    around(made.prototype, name, (native) => function (...given) {
-      return sweep(native.apply(this, given));
-    });
-  }
+  around(Element.prototype, "outerHTML", (native) => function (html) {
+    const parent = parentOf(this);
+    const context = parent?.nodeType === 11 ? document.createElement("body") : parent;
+    const swept = parse && context?.nodeType === 1 && isLive(this) ? read(context, parse, html) : undefined;
+    if (swept) replaceWith.call(this, swept);
+    else native.call(this, html);
+  }, "set");
+  const places: Readonly<Record<string, typeof append>> = { beforebegin: before, afterbegin: prepend, beforeend: append, afterend: after };
+  around(Element.prototype, "insertAdjacentHTML", (native) => function (...given) {
+    const where = String(given[0]).toLowerCase();
+    const near = where === "afterbegin" || where === "beforeend" ? this : parentOf(this);
+    const context = near?.localName === "html" ? document.createElement("body") : near;
+    const swept = parse && given.length > 1 && places[where] && context?.nodeType === 1 && isLive(this) ? read(context, parse, given[1]) : undefined;
+    if (swept) places[where]!.call(this, swept);
+    else native.apply(this, given);
+  });
+  around(realm.Document, "parseHTMLUnsafe", (native) => function (...given) {
+    const made = native.apply(this, given);
+    if (/shadowrootmode/i.test(String(given[0]))) pierce(made);
+    return made;
+  });
 
   const swept = (native: Native): Native => function (...given) {
-    given.forEach(sweep);
+    if (isLive(this instanceof Range ? this.startContainer : this)) given.forEach(sweep);
     return native.apply(this, given);
   };
   for (const name of ["appendChild", "insertBefore", "replaceChild"]) around(Node.prototype, name, swept);
@@ -179,5 +219,6 @@ export function guardHints(realm: Realm, allowed: readonly string[]): void {
     for (const name of ["append", "prepend", "replaceChildren", "before", "after", "replaceWith"]) around(prototype, name, swept);
   }
   around(Element.prototype, "insertAdjacentElement", swept);
-  around(Range.prototype, "insertNode", swept);
+  for (const name of ["insertNode", "surroundContents"]) around(Range.prototype, name, swept);
+  around(Document.prototype, "body", swept, "set");
 }

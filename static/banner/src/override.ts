@@ -21,3 +21,9 @@ export function around(owner: object | undefined, name: string, wrap: (native: N
     // Not ours to change here.
   }
 }
+
+/** An attribute as the browser has it: a form's own is hidden by a field of that name. */
+export function attribute<T>(owner: object, name: string): (self: Node) => T {
+  const get = Object.getOwnPropertyDescriptor(owner, name)!.get!;
+  return (self) => get.call(self) as T;
+}

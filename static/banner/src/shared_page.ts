@@ -30,7 +30,7 @@ export function about(address: string, services: Iterable<string>): string {
 
 /** Fills the page, if it is one; `prepare` makes ready what has come into it. */
 export async function fillSharedPage(prepare: () => void): Promise<void> {
-  const { state, question } = document.querySelector<HTMLElement>("[data-consentry=guard]")?.dataset ?? {};
+  const { state, question } = document.querySelector<HTMLElement>("script[data-consentry=guard]")?.dataset ?? {};
   const guard = window.consentry as Guard | undefined;
   if (!guard || !state || !question) return;
   const here = location.pathname + location.search;
