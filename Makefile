@@ -26,9 +26,9 @@ demo: ## serve the example site on http://127.0.0.1:5000 (PORT=… for another p
 	@sh scripts/demo.sh .venv-demo/bin/python "$(PORT)"
 
 test: env ## run all tests: Python, TypeScript (where Node is) and the example site in Chromium
-	@NGINX="$$(sh scripts/nginx.sh)" && export NGINX && $(PY) -m pytest --ignore=tests/e2e
+	@NGINX_PATH="$$(sh scripts/nginx.sh)" && export NGINX_PATH && $(PY) -m pytest --ignore=tests/e2e
 	@$(MAKE) test-banner
-	@NGINX="$$(sh scripts/nginx.sh)" && CHROMIUM="$$(sh scripts/chromium.sh)" && export NGINX CHROMIUM && \
+	@NGINX_PATH="$$(sh scripts/nginx.sh)" && CHROMIUM="$$(sh scripts/chromium.sh)" && export NGINX_PATH CHROMIUM && \
 		echo "Browser tests in $$CHROMIUM" && $(PY) -m pytest tests/e2e
 
 check: check-style check-types check-imports check-banner check-wheel check-lowest ## run every check beside the tests
@@ -73,7 +73,7 @@ check-wheel: env
 
 check-lowest:
 	@sh scripts/environment.sh .venv-lowest requirements/lowest.txt
-	@NGINX="$$(sh scripts/nginx.sh)" && export NGINX && .venv-lowest/bin/python -m pytest tests/unit tests/integration
+	@NGINX_PATH="$$(sh scripts/nginx.sh)" && export NGINX_PATH && .venv-lowest/bin/python -m pytest tests/unit tests/integration
 
 $(BANNER)/node_modules/.package-lock.json: $(BANNER)/package.json $(BANNER)/package-lock.json
 	cd $(BANNER) && npm ci --no-audit --no-fund

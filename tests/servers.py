@@ -116,11 +116,11 @@ def nginx(folder: Path, lines: str, upstream: str) -> Iterator[str]:
 
 
 def _executable() -> str:
-    """Path of nginx: ``NGINX``, else the one on the path, or where Debian has it for root alone."""
-    named = os.environ.get("NGINX")
+    """Path of nginx: ``NGINX_PATH``, else the one on the path, or where Debian has it for root alone."""
+    named = os.environ.get("NGINX_PATH")
     found = shutil.which(named) if named else shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if not found:
-        pytest.fail("The tests of caches need nginx: install it, or set NGINX to its path.", pytrace=False)
+        pytest.fail("The tests of caches need nginx: install it, or set NGINX_PATH to its path.", pytrace=False)
     return found
 
 

@@ -18,7 +18,6 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -108,13 +107,13 @@ def test_a_tracker_in_documentation_is_the_only_difference() -> None:
     assert stopped > 0.9 * len(documentation())
 
 
-@pytest.mark.parametrize("file", NEWS, ids=lambda file: file.stem)
-def test_news_pages_keep_every_other_byte(file: Path) -> None:
-    """A page full of trackers: each changed tag is the old one with attributes renamed, and nothing else differs."""
-    page = file.read_bytes()
-    after = rewritten(page)
-    assert assert_only_tags_changed(page, after) > 5
-    assert rewritten(after) == after
+def test_news_pages_keep_every_other_byte() -> None:
+    """Pages full of trackers: each changed tag is the old one with attributes renamed, and nothing else differs."""
+    for file in NEWS:
+        page = file.read_bytes()
+        after = rewritten(page)
+        assert assert_only_tags_changed(page, after) > 5, file
+        assert rewritten(after) == after, file
 
 
 def test_where_the_news_pages_are_they_are_read() -> None:
