@@ -231,7 +231,7 @@ class HeaderGate:
                 made.append((name, verdict.header))
         for which, judge in _LINKS.items():
             for name, value in special.get(which, ()):
-                passed = judge(value, origins=self._origins(self._services(visitor)), host=visitor.host)
+                passed = judge(value, origins=self._policy.origins(self._services(visitor)), host=visitor.host)
                 if passed is not None:
                     made.append((name, passed))
         return made
@@ -240,10 +240,6 @@ class HeaderGate:
         """What this response may load from: what is granted, without services that run on other pages only."""
         granted = visitor.grants.services
         return self._policy.services_on(granted, visitor.path) if self._policy.routed else granted
-
-    def _origins(self, services: frozenset[str]) -> frozenset[str]:
-        granted = (self._policy.services[service] for service in services)
-        return frozenset(origin for service in granted for listed in service.hosts.values() for origin in listed)
 
     def _walled(self, name: str, visitor: Visitor, depends: bool, document: bool) -> Headers:
         """The policy as the header *name*, and where to report on it."""

@@ -228,6 +228,12 @@ def _held(element: Any, source: Source, base: Base) -> tuple[dict[str, tuple[str
     return held, completed
 
 
+def _strays(url: str, source: Source, base: Base) -> bool:
+    """Whether *url* leads where nothing is granted."""
+    origin = elsewhere(url, base)
+    return origin is not None and not source.reach.admits(origin)
+
+
 def _clear_bodies(source: Source, edits: Edits) -> None:
     """Rename the background of every ``<body>``: parsers add a later one's attributes to the first, without a place."""
     for found in _BODY.finditer(source.text):
@@ -252,8 +258,7 @@ def _fetches_twice(link: Any, source: Source) -> bool:
 def _judge_refresh(element: Any, source: Source, base: Base, edits: Edits) -> None:
     if elements.text(element.attrs["http-equiv"]).strip().lower() == "refresh":
         target = elements.refresh_target(source.value(element, "content"))
-        origin = elsewhere(target, base) if target else None
-        if origin is not None and not source.reach.admits(origin):
+        if target and _strays(target, source, base):
             edits.rename(source, element, {"http-equiv"})
 
 
@@ -263,9 +268,7 @@ def _breaks_rules(element: Any, source: Source, base: Base) -> bool:
     if kind not in elements.DATA_SCRIPTS:
         return False
     named = elements.named_in_script(kind, source.understood(element.text))
-    if named is None:
-        return True
-    return any((origin := elsewhere(url, base)) is not None and not source.reach.admits(origin) for url in named)
+    return named is None or any(_strays(url, source, base) for url in named)
 
 
 def _hides_something(address: str, source: Source) -> bool:
@@ -277,8 +280,7 @@ def _hides_something(address: str, source: Source) -> bool:
         return True
     nowhere = Base("about:blank", source.base.home, False)
     if document.is_xml:
-        named = elements.named_in_xml(document.content)
-        return any((origin := elsewhere(url, nowhere)) and not source.reach.admits(origin) for url in named)
+        return any(_strays(url, source, nowhere) for url in elements.named_in_xml(document.content))
     inner = source.below(encodings.read(document.content, document.charset), base=nowhere)
     return _rewritten(inner) is not inner.text
 

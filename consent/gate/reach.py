@@ -18,10 +18,7 @@ class Reach:
     """
 
     def __init__(self, policy: Policy, services: frozenset[str]) -> None:
-        granted = [policy.services[service] for service in services if service in policy.services]
-        self._origins = frozenset(
-            origin for service in granted for listed in service.hosts.values() for origin in listed
-        )
+        self._origins = policy.origins(services)
         self._held = [service for service in policy.services.values() if service.id not in services]
         self.admits = lru_cache(maxsize=_ORIGINS)(self._admits)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -262,6 +262,11 @@ class Policy:
     def cookies(self) -> tuple[Cookie, ...]:
         """Every declared cookie and storage key, in the order of the services."""
         return tuple(cookie for service in self.services.values() for cookie in service.cookies)
+
+    def origins(self, services: Iterable[str]) -> frozenset[str]:
+        """The origins, as CSP host-sources, that any of *services* (ids) loads from."""
+        named = (self.services[service].hosts.values() for service in services)
+        return frozenset(origin for directives in named for listed in directives for origin in listed)
 
     def services_on(self, services: frozenset[str], path: str) -> frozenset[str]:
         """Those of *services* (ids) that are let through on a page at *path*; the same object if that is all."""

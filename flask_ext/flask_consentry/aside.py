@@ -11,8 +11,8 @@ import copy
 from collections import defaultdict
 from functools import cache
 
-from flask import Flask, Request, Response
-from flask.sessions import SessionInterface, SessionMixin
+from flask import Flask, Request
+from flask.sessions import SessionInterface
 
 from consent.gate.found import Found
 
@@ -27,9 +27,6 @@ class _NoSessions(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> None:
         return None
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        raise NotImplementedError
 
 
 def renderer(app: Flask, state: State) -> StandIn:

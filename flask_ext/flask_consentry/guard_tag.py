@@ -32,8 +32,7 @@ def attributes(state: State, visit: Visit, *, here: str, home: str) -> dict[str,
 
 def hosts(policy: Policy, services: frozenset[str]) -> list[str]:
     """Names of the hosts of *services*, without scheme and port; ``*.`` and a domain stands for all in it."""
-    declared = (origins for service in services for origins in policy.services[service].hosts.values())
-    return sorted({_name(origin) for origins in declared for origin in origins})
+    return sorted({_name(origin) for origin in policy.origins(services)})
 
 
 def _name(origin: str) -> str:

@@ -103,10 +103,10 @@ class Start:
         if method == "HEAD":
             self._send(status, [h for h in headers if h[0].lower() not in _OF_THE_BYTES], exc_info)
             return body
-        whole = length is not None or isinstance(body, list | tuple)
-        if whole and (length or 0) > self._cap:
+        if length is None and not isinstance(body, list | tuple):
+            return self._passed(iter(body), body)
+        if length is not None and length > self._cap:
             _LOG.info(_BEYOND)
-        if not whole or (length or 0) > self._cap:
             return self._passed(iter(body), body)
         iterator = iter(body)
         for piece in iterator:
