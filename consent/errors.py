@@ -9,10 +9,13 @@
     . ReceiptError       a visitor's receipt cannot be trusted; treat as no decision
   - AnswerError          a visitor's answer names what the policy does not declare
   - StoreError           the record store failed; the cause is chained
+  - ProofError           what is offered as a proof does not hold: see :mod:`consent.proof.errors`
+    . FormatError        bytes that are not written as their format demands
+    . NoteError          a signed note that cannot be read, that no key at hand signed, or that is forged
 
 ``PolicyError`` and ``ConfigError`` are the developer's to mend and stop start-up;
 ``TokenError`` and ``AnswerError`` come from outside and never stop a page;
-``StoreError`` is the operator's.
+``StoreError`` is the operator's; ``ProofError`` concerns whoever handed the proof over.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What an auditor needs: the log's arithmetic, its notes and the verifier. Neither Flask nor a database."""
