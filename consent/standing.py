@@ -1,11 +1,12 @@
 """From a request's cookies to what its visitor may have: the receipt in force, the grants, and what must be deleted.
 
-Pure but for memory: the same header gives the same answer, so that a visitor's second page costs one look-up. Anything
-odd makes the visitor undecided.
+Pure but for memory: the same header gives the same answer, so that a visitor's second page costs one look-up; whether
+its receipt was revoked since is asked each time. Anything odd makes the visitor undecided.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from .decision import window
 from .errors import ReceiptError
 from .gate.cookies import CookieRules
 from .grants import Grants, allowed, locked
+from .ledger.revocations import Revocations
 from .policy import Policy
 from .receipt import Receipt, Receipts
 from .signals import Signals
@@ -22,6 +24,8 @@ _HEADERS = 16_384
 _LONGEST = 1024
 #: Different choices remembered: many visitors make few.
 _CHOICES = 1024
+#: Seconds that the first request of a process waits until it is known which receipts were revoked.
+_PATIENCE = 0.25
 
 _FOREVER = (float("-inf"), float("inf"))
 
@@ -31,6 +35,8 @@ class Standing(NamedTuple):
 
     :param receipt: The receipt that says so; ``None`` for the undecided.
     :param unwelcome: Names of cookies that the browser sent and may not keep.
+    :param sure: Whether it is known that the receipt was not revoked; if not, it grants nothing, and nobody is asked
+        again or loses a cookie for that.
     """
 
     grants: Grants
@@ -38,21 +44,27 @@ class Standing(NamedTuple):
     begin: float
     end: float
     unwelcome: tuple[str, ...] = ()
+    sure: bool = True
 
 
 class Standings:
     """Reads the visitors of one site.
 
     :param rules: The cookies that the site declares.
+    :param revocations: Receipts that count no more; ``None``: all do.
     :ivar everybody: What holds on a page that all visitors share, whoever asks for it.
     """
 
-    def __init__(self, policy: Policy, receipts: Receipts, rules: CookieRules) -> None:
+    def __init__(
+        self, policy: Policy, receipts: Receipts, rules: CookieRules, revocations: Revocations | None = None
+    ) -> None:
         self._policy = policy
         self._receipts = receipts
         self._rules = rules
+        self._revocations = revocations
         self._undecided = {gpc: Standing(allowed(policy, None, Signals(gpc)), None, *_FOREVER) for gpc in (False, True)}
         self.everybody = Standing(locked(policy), None, *_FOREVER)
+        self._nothing_yet = replace(locked(policy), variant=f"{policy.edition}w")
         self._choices: dict[tuple[bytes, bool], Grants] = {}
         self._remembered = lru_cache(maxsize=_HEADERS)(self._read)
 
@@ -66,7 +78,14 @@ class Standings:
         if not header:
             return self._undecided[gpc]
         found = (self._remembered if len(header) <= _LONGEST else self._read)(header, cookie, gpc)
-        return found if found.begin <= now < found.end else self._without(header, gpc)
+        if not found.begin <= now < found.end:
+            return self._without(header, gpc)
+        receipt, revocations = found.receipt, self._revocations
+        if receipt is None or receipt.subject is None or revocations is None:
+            return found
+        if not revocations.known and not revocations.wait(_PATIENCE):
+            return found._replace(grants=self._nothing_yet, sure=False)
+        return self._without(header, gpc) if revocations.void(receipt.subject, receipt.begin) else found
 
     def _read(self, header: str, cookie: str, gpc: bool) -> Standing:
         value = receipt_in(header, cookie)

@@ -40,6 +40,8 @@ class Surface(enum.StrEnum):
     PLACEHOLDER = "placeholder"
     #: The page in front of one that needs a purpose.
     PAGE = "page"
+    #: The page with what was recorded, perhaps from another device.
+    RECEIPT = "receipt"
     API = "api"
 
 

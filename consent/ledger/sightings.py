@@ -3,7 +3,7 @@
 A row counts one thing that came in one way on one page. When the table is full, known rows count on and the rest is
 *dropped*: one number in a row of its own. Rows that were not seen again for 90 days are deleted.
 
-Written and read in a transaction of :class:`~.store.Store`.
+Written and read in a transaction of :class:`~.counts.Counts`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from ..discovery import Sighting
 from ..discovery.tally import PAGES
 from . import tables
+from .statements import insert
 
 #: Most rows of one site, beside the one that counts what was dropped: about 5 MB with the longest names and paths.
 MOST = 5_000
@@ -42,7 +42,7 @@ def add(connection: sa.Connection, site: str, counts: Mapping[Sighting, int], dr
         rows.append(_row(site, DROPPED, None, dropped + more, today))
     if not rows:
         return
-    made = insert(tables.sighting)
+    made = insert(connection, tables.sighting)
     added = {"count": _COLUMNS.count + made.excluded.count, "last_day": made.excluded.last_day}
     connection.execute(made.on_conflict_do_update(index_elements=_KEY, set_=added), rows)
 

@@ -1,191 +1,356 @@
-"""Where records are kept: SQLite through SQLAlchemy Core. The only module that knows a database.
+"""Where one site's records are kept until they are sequenced, looked up and read.
 
-Every write is one short transaction, durable when it returns. Nothing here is on the page path. An engine belongs to
-the process that made it, so that a store may be built before a server forks.
-
-Source: SQLite documentation, "Write-Ahead Logging" and PRAGMA synchronous (FULL: durable against power loss).
+Every write is one short transaction, durable when it returns, and takes any number of entries at once. A record and the
+row that says it waits for its index are written together. Nothing here is on the page path.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sqlite3
-import threading
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
-from ..decision import Duration, Method
-from ..discovery import Sighting
-from ..errors import ConfigError, StoreError
-from ..notice import Notice
-from . import sightings, tables
-from .migrations import upgrade
-from .record import Event, Record, Surface
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from ..errors import StoreError
+from ..proof.leaf import commitment
+from . import body, stroke, tables
+from .database import Database
+from .entry import Entry, KeptNotice, Revocation
+from .moments import milliseconds, moment
+from .record import Record
+from .sequencer import lock_head
+from .statements import Prepared, insert, insert_for
 
 #: A double click, a retry, a reload: later, the same form is a new act.
 _REPEATED_WITHIN = timedelta(minutes=10)
 #: How long a form's own key is remembered; a refusal's time is an hour's beginning.
 _SUBMISSION_MEMORY = timedelta(hours=48)
-
-#: Columns that hold a record's field as it is.
-_AS_IS = tuple(
-    column.name
-    for column in tables.record.columns
-    if column.name not in ("recorded_at", "valid_until", "purposes", "services")
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What tells a repeated submission from a new answer: *request* is the same for both, *before* is not.
-
-    :param request: Hash of the form's own key and the answer in it.
-    :param before: Hash of the receipt that the visitor held when answering.
-    """
-
-    request: str
-    before: str
+#: How often old ones are looked for.
+_FORGET_EVERY = timedelta(minutes=10)
 
 
 class Store:
-    """The records, notices and counters of one site.
+    """The records and notices of one site.
 
-    :param url: SQLAlchemy URL, ``sqlite:///PATH``.
-    :param site: The policy's site id; several sites may share one store.
-    :param timeout: Seconds that a write waits for another's lock.
-    :raises ConfigError: *url* is not one of a store that can be used.
+    :param site: The policy's site id; several sites may share one database.
     """
 
-    def __init__(self, url: str, *, site: str, timeout: float = 2.0) -> None:
-        remedy = "CONSENT_STORE_URL: records are kept in a SQLite file. Write sqlite:////var/lib/site/consent.sqlite3"
-        try:
-            self._url = sa.make_url(url)
-        except sa.exc.ArgumentError:
-            raise ConfigError(f"{remedy}; this is not a database URL") from None
-        if self._url.get_backend_name() != "sqlite" or self._url.database in (None, "", ":memory:"):
-            raise ConfigError(f"{remedy}, not {self._url.drivername} without a file")
+    def __init__(self, database: Database, site: str) -> None:
+        self.database = database
         self._site = site
-        self._timeout = timeout
-        self._lock = threading.Lock()
-        self._owner: tuple[int, sa.Engine] | None = None
+        self._prepared: dict[str, _Statements] = {}
+        self._kept_notices: set[str] = set()
+        self._forgot: datetime | None = None
 
     @property
-    def path(self) -> Path:
-        """The database file."""
-        return Path(str(self._url.database))
+    def site(self) -> str:
+        """The policy's site id."""
+        return self._site
 
-    def append(
-        self,
-        record: Record,
-        *,
-        submission: Submission,
-        unchanged: bool = False,
-        notice: tuple[Notice, str] | None = None,
-    ) -> Record:
-        """Keep *record*, and the words it refers to as text and HTML, unless it repeats a submission kept just before.
+    def append(self, entry: Entry, *, now: datetime) -> Record:
+        """Keep *entry*, unless it repeats a submission kept just before.
 
-        :param unchanged: Whether the answer changes nothing: then it repeats what was kept for the same request,
-            whatever receipt was held.
-        :return: What is kept: *record* with :attr:`~Record.supersedes`, or the earlier one.
+        :param now: When it is kept, which may be later than what it records.
+        :return: What is kept: its record with :attr:`~.record.Record.supersedes`, or the earlier one.
         :raises StoreError: nothing was kept.
         """
-        with self._write() as connection:
-            earlier = self._earlier(connection, submission, anyhow=unchanged)
-            if earlier is not None and _repeats(record, earlier):
-                return earlier
-            kept = replace(record, supersedes=self._latest(connection, record.subject))
-            connection.execute(sa.insert(tables.record).values(_row(kept)))
-            self._remember(connection, submission, kept)
-            if notice:
-                self._keep_notice(connection, *notice, first_shown=_milliseconds(record.recorded_at))
-            self._forget_submissions(connection, before=_milliseconds(record.recorded_at - _SUBMISSION_MEMORY))
-            return kept
+        return self.append_many([entry], now=now)[0]
 
-    def add_counts(self, counts: Mapping[tuple[date, str, str], int]) -> None:
-        """Add to the counters of ``(day, dimension, value)``.
+    def append_many(self, entries: Sequence[Entry], *, now: datetime, acknowledged: bool = False) -> list[Record]:
+        """:meth:`append` of each, in one transaction; an entry that was kept before is not kept twice.
 
-        :raises StoreError: nothing was added.
+        :param acknowledged: Visitors hold receipts of these entries already. Each is kept under its own id, even if it
+            repeats another.
+        :raises StoreError: none was kept.
         """
-        rows = [
-            {"site": self._site, "day": day.isoformat(), "dimension": dimension, "value": value, "count": count}
-            for (day, dimension, value), count in counts.items()
-        ]
-        if rows:
-            add = insert(tables.audience)
-            column = tables.audience.c.count
-            with self._write() as connection:
-                connection.execute(
-                    add.on_conflict_do_update(
-                        index_elements=list(tables.audience.primary_key), set_={"count": column + add.excluded.count}
-                    ),
-                    rows,
-                )
 
-    def add_sightings(self, counts: Mapping[Sighting, int], dropped: int, today: date) -> None:
-        """Add to what was seen on the site's pages, as far as there is room, and to what was dropped.
+        def work(connection: sa.Connection, *, looks: bool = acknowledged) -> list[Record]:
+            return self._append(connection, entries, now, acknowledged=acknowledged, looks=looks)
 
-        :raises StoreError: nothing was added.
-        """
-        with self._write() as connection:
-            sightings.add(connection, self._site, counts, dropped, today)
-
-    def sightings(self, *, since: date | None = None) -> Iterator[Mapping[str, Any]]:
-        """What was seen on *since* or later, the most frequent first: kind, name, directive, page, days, count.
-
-        :raises StoreError: the store cannot be read.
-        """
-        return self._stream(sightings.query(self._site, since))
+        if not entries:
+            return []
+        if not acknowledged and self._in_one_stroke(entries, now):
+            return [entry.record for entry in entries]
+        try:
+            kept = self.database.transact(work)
+        except StoreError as error:
+            if not isinstance(error.__cause__, sa.exc.IntegrityError):
+                raise
+            # One of them is there: sent again after its form was forgotten, or just now by another process.
+            kept = self.database.transact(lambda connection: work(connection, looks=True))
+        self._kept_notices.update(entry.notice.digest for entry in entries if entry.notice)
+        return kept
 
     def records(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[Record]:
-        """Every record with ``since <= recorded_at < until``, oldest first, in constant memory.
+        """Every record with ``since <= recorded_at < until``, oldest first.
 
         :raises StoreError: the store cannot be read.
         """
-        query = sa.select(tables.record).where(tables.record.c.site == self._site)
+        columns = tables.record.c
+        query = sa.select(columns.body).where(columns.site == self._site)
         if since is not None:
-            query = query.where(tables.record.c.recorded_at >= _milliseconds(since))
+            query = query.where(columns.recorded_at >= milliseconds(since))
         if until is not None:
-            query = query.where(tables.record.c.recorded_at < _milliseconds(until))
-        query = query.order_by(tables.record.c.recorded_at, tables.record.c.record_id)
-        for row in self._stream(query):
-            yield _record(row)
+            query = query.where(columns.recorded_at < milliseconds(until))
+        query = query.order_by(columns.recorded_at, columns.record_id).execution_options(yield_per=500)
+        with self.database.read() as connection:
+            for (text,) in connection.execute(query):
+                yield body.decode(text.encode())
+
+    def records_of(self, subject: bytes) -> list[tuple[Record, int | None]]:
+        """The records of one subject, oldest first, each with its index in the log where it has one.
+
+        :raises StoreError: the store cannot be read.
+        """
+        columns = tables.record.c
+        query = (
+            sa.select(columns.body, tables.leaf.c.position)
+            .outerjoin(tables.leaf, tables.leaf.c.record_id == columns.record_id)
+            .where(columns.site == self._site, columns.subject == subject)
+            .order_by(columns.recorded_at, columns.record_id)
+        )
+        with self.database.read() as connection:
+            return [(body.decode(text.encode()), position) for text, position in connection.execute(query)]
 
     def notices(self) -> Iterator[Mapping[str, Any]]:
-        """Every notice shown, oldest first: digest, language, revision, first_shown, text, html.
+        """Every notice kept, oldest first: digest, language, revision, first_shown, text, html, position.
 
         :raises StoreError: the store cannot be read.
         """
-        query = sa.select(tables.notice).where(tables.notice.c.site == self._site)
-        for row in self._stream(query.order_by(tables.notice.c.first_shown, tables.notice.c.digest)):
-            yield dict(row) | {"first_shown": _moment(row["first_shown"])}
+        columns = tables.notice.c
+        query = sa.select(tables.notice).where(columns.site == self._site)
+        with self.database.read() as connection:
+            for row in connection.execute(query.order_by(columns.first_shown, columns.digest)).mappings():
+                yield dict(row) | {"first_shown": moment(row["first_shown"])}
 
-    def close(self) -> None:
-        """Let go of the database; the next use opens it again."""
-        with self._lock:
-            if self._owner is not None and self._owner[0] == os.getpid():
-                self._owner[1].dispose()
-            self._owner = None
+    def publish(self, edition: bytes, digest: str, notices: Sequence[KeptNotice], *, now: datetime) -> bool:
+        """Note that from *now* on the site declares *edition* and says *notices*, unless it is what it did before.
 
-    def _stream(self, query: sa.Select[Any]) -> Iterator[Mapping[str, Any]]:
+        :param edition: Canonical JSON; *digest* is the SHA-256, in hexadecimal, of what in it does not say when.
+        :return: Whether anything was new.
+        :raises StoreError: nothing was kept.
+        """
+        columns = tables.edition.c
+        newest = sa.select(columns.digest, columns.since).where(columns.site == self._site)
+        newest = newest.order_by(columns.since.desc()).limit(1)
+        with self.database.read() as connection:
+            if connection.scalar(newest) == digest:
+                return False
+
+        def work(connection: sa.Connection) -> bool:
+            lock_head(connection, self._site)  # so that of two that say the same one sees the other
+            before = connection.execute(newest).first()
+            if before and before.digest == digest:
+                return False
+            for notice in notices:
+                self._keep_notice(connection, notice, milliseconds(now))
+            since = max(milliseconds(now), before.since + 1 if before else 0)  # clocks of two hosts differ
+            row = {"site": self._site, "since": since, "digest": digest, "body": edition.decode()}
+            connection.execute(sa.insert(tables.edition).values(row))
+            return True
+
+        return self.database.transact(work)
+
+    def editions(self) -> list[tuple[datetime, str]]:
+        """Since when the site declared what, oldest first: the moment and the edition's canonical JSON.
+
+        :raises StoreError: the store cannot be read.
+        """
+        columns = tables.edition.c
+        query = sa.select(columns.since, columns.body).where(columns.site == self._site).order_by(columns.since)
+        with self.database.read() as connection:
+            return [(moment(since), text) for since, text in connection.execute(query)]
+
+    def revocations(self, *, added_since: datetime | None = None) -> list[Revocation]:
+        """The subjects whose receipts count no more.
+
+        :raises StoreError: the store cannot be read.
+        """
+        columns = tables.revocation.c
+        query = sa.select(tables.revocation).where(columns.site == self._site)
+        if added_since is not None:
+            query = query.where(columns.added_at >= milliseconds(added_since))
+        with self.database.read() as connection:
+            return [
+                Revocation(
+                    subject=row["subject"],
+                    not_before=moment(row["not_before"]),
+                    until=moment(row["until"]),
+                    erased=row["erased"],
+                )
+                for row in connection.execute(query).mappings()
+            ]
+
+    def revoke(self, connection: sa.Connection, revocation: Revocation, *, now: datetime) -> None:
+        """Void the receipts of a subject, within a transaction. What was revoked already stays at least as void."""
+        made = insert(connection, tables.revocation).values(
+            site=self._site,
+            subject=revocation.subject,
+            not_before=milliseconds(revocation.not_before),
+            until=milliseconds(revocation.until),
+            added_at=milliseconds(now),
+            erased=revocation.erased,
+        )
+        columns, new = tables.revocation.c, made.excluded
+
+        def later(name: str) -> sa.ColumnElement[Any]:
+            return sa.case((new[name] > columns[name], new[name]), else_=columns[name])
+
+        changed = {"not_before": later("not_before"), "until": later("until"), "added_at": later("added_at")}
+        changed["erased"] = sa.or_(columns.erased, new.erased)
+        connection.execute(made.on_conflict_do_update(index_elements=["site", "subject"], set_=changed))
+
+    def _in_one_stroke(self, entries: Sequence[Entry], now: datetime) -> bool:
+        """Whether *entries* could be kept without looking anything up, and have been."""
+        if self._forgets(now) or not all(map(self._is_usual, entries)):
+            return False
         try:
-            with self._engine().connect().execution_options(yield_per=500, read_only=True) as connection:
-                for row in connection.execute(query).mappings():
-                    yield dict(row)
-        except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise StoreError(f"the records in {self.path} cannot be read") from error
+            stroke.keep(self.database, entries, now=now)
+        except StoreError as error:
+            state = getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) or ""
+            if not isinstance(error.__cause__, sa.exc.IntegrityError) and not state.startswith("40"):
+                raise
+            return False
+        return True
 
-    def _keep_notice(self, connection: sa.Connection, notice: Notice, html: str, *, first_shown: int) -> None:
+    def _is_usual(self, entry: Entry) -> bool:
+        return stroke.is_usual(entry) and (entry.notice is None or entry.notice.digest in self._kept_notices)
+
+    def _append(
+        self, connection: sa.Connection, entries: Sequence[Entry], now: datetime, *, acknowledged: bool, looks: bool
+    ) -> list[Record]:
+        """:meth:`append_many`, in a transaction.
+
+        :param looks: Whether to look for the entries' own ids first.
+        """
+        statements = self._statements(connection.dialect)
+        kept: dict[uuid.UUID, Record] = {}
+        fresh = {entry.record.record_id: entry for entry in entries}
+        if looks:
+            kept = self._by_ids(connection, list(fresh))
+            fresh = {own: entry for own, entry in fresh.items() if own not in kept}
+        same: dict[uuid.UUID, uuid.UUID] = {}
+        claims = [self._claim(entry) for entry in fresh.values()]
+        # Claimed before anything is looked for: whoever sends the same form at the same time waits here.
+        is_new = not claims or statements.claim.execute(connection, claims).rowcount == len(claims)
+        if not acknowledged and (not is_new or any(entry.unchanged for entry in fresh.values())):
+            fresh = self._not_repeated(connection, fresh, kept, same)
+        chain: dict[bytes, list[Record]] = {}
+        records, waiting = [], []
+        for entry in fresh.values():
+            record = replace(entry.record, supersedes=self._latest(connection, entry, chain))
+            if record.subject is not None:
+                chain.setdefault(record.subject, []).append(record)
+            written = body.encode(record)
+            records.append(_row(record, written, entry.salt))
+            waiting.append(_pending(record, commitment(entry.salt, written), now))
+            kept[record.record_id] = record
+        if records:
+            statements.record.execute(connection, records)
+            statements.pending.execute(connection, waiting)
+        self._keep_notices(connection, entries)
+        for entry in fresh.values():
+            if entry.revokes:
+                self.revoke(connection, entry.revokes, now=now)
+        self._forget_claims(connection, now)
+        own_ids = (entry.record.record_id for entry in entries)
+        return [kept[same.get(own, own)] for own in own_ids]
+
+    def _keep_notices(self, connection: sa.Connection, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.notice and entry.notice.digest not in self._kept_notices:
+                self._keep_notice(connection, entry.notice, milliseconds(entry.record.recorded_at))
+
+    def _forgets(self, now: datetime) -> bool:
+        """Whether it is time to forget old claims."""
+        return self._forgot is None or abs(now - self._forgot) > _FORGET_EVERY
+
+    def _forget_claims(self, connection: sa.Connection, now: datetime) -> None:
+        if self._forgets(now):
+            self._forgot = now
+            columns = tables.submission.c
+            old = (columns.site == self._site, columns.recorded_at < milliseconds(now - _SUBMISSION_MEMORY))
+            connection.execute(sa.delete(tables.submission).where(*old))
+
+    def _not_repeated(
+        self,
+        connection: sa.Connection,
+        entries: Mapping[uuid.UUID, Entry],
+        kept: dict[uuid.UUID, Record],
+        same: dict[uuid.UUID, uuid.UUID],
+    ) -> dict[uuid.UUID, Entry]:
+        """Those of *entries*, all claimed, that repeat nothing.
+
+        :param kept: Takes what was kept before.
+        :param same: Takes, of the others, own id to the id of what is kept instead.
+        """
+        fresh: dict[uuid.UUID, Entry] = {}
+        for own, entry in entries.items():
+            earlier = self._by_id(connection, own) or self._earlier(connection, entry, fresh)
+            if earlier is None:
+                fresh[own] = entry
+            elif earlier.record_id in fresh:
+                same[own] = earlier.record_id
+            else:
+                same[own] = earlier.record_id
+                kept[earlier.record_id] = earlier
+            claim = insert(connection, tables.submission).values(self._claim(entry, earlier))
+            value = {name: claim.excluded[name] for name in ("record_id", "recorded_at")}
+            keys = ["site", "request", "before"]
+            connection.execute(claim.on_conflict_do_update(index_elements=keys, set_=value))
+        return fresh
+
+    def _earlier(self, connection: sa.Connection, entry: Entry, fresh: Mapping[uuid.UUID, Entry]) -> Record | None:
+        """The record that *entry* repeats: of the same request, and of the same receipt unless nothing changes.
+
+        The claims stay locked, so that of two who come late with the same form one sees what the other kept.
+        """
+        columns = tables.submission.c
+        query = sa.select(columns.record_id).where(
+            columns.site == self._site, columns.request == entry.submission.request
+        )
+        if not entry.unchanged:
+            query = query.where(columns.before == entry.submission.before)
+        for found in connection.scalars(query.order_by(columns.recorded_at.desc()).with_for_update()).all():
+            earlier = fresh[found].record if found in fresh else self._by_id(connection, found)
+            if earlier is not None and repeats(entry.record, earlier):
+                return earlier
+        return None
+
+    def _by_id(self, connection: sa.Connection, record_id: uuid.UUID) -> Record | None:
+        columns = tables.record.c
+        query = sa.select(columns.body).where(columns.record_id == record_id, columns.site == self._site)
+        found = connection.scalar(query)
+        return None if found is None else body.decode(found.encode())
+
+    def _by_ids(self, connection: sa.Connection, record_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Record]:
+        columns = tables.record.c
+        query = sa.select(columns.record_id, columns.body).where(columns.record_id.in_(record_ids))
+        found = connection.execute(query.where(columns.site == self._site))
+        return {record_id: body.decode(text.encode()) for record_id, text in found}
+
+    def _latest(self, connection: sa.Connection, entry: Entry, chain: Mapping[bytes, list[Record]]) -> uuid.UUID | None:
+        """The subject's record before this one, which may have come in after it; *chain* is of this transaction."""
+        subject = entry.record.subject
+        if subject is None or entry.first:
+            return None
+        columns = tables.record.c
+        at = milliseconds(entry.record.recorded_at)
+        query = (
+            sa.select(columns.record_id, columns.recorded_at)
+            .where(columns.site == self._site, columns.subject == subject, columns.recorded_at <= at)
+            .order_by(columns.recorded_at.desc(), columns.record_id.desc())
+        )
+        there = connection.execute(query.limit(1)).first()
+        before = [(there.recorded_at, there.record_id)] if there else []
+        before += [(milliseconds(one.recorded_at), one.record_id) for one in chain.get(subject, ())]
+        latest = max(reversed([one for one in before if one[0] <= at]), key=lambda one: one[0], default=None)
+        return latest[1] if latest else None
+
+    def _keep_notice(self, connection: sa.Connection, notice: KeptNotice, first_shown: int) -> None:
         row = {
             "site": self._site,
             "digest": notice.digest,
@@ -193,111 +358,60 @@ class Store:
             "revision": notice.revision,
             "first_shown": first_shown,
             "text": notice.text,
-            "html": html,
+            "html": notice.html,
         }
-        connection.execute(insert(tables.notice).values(row).on_conflict_do_nothing())
+        connection.execute(insert(connection, tables.notice).values(row).on_conflict_do_nothing())
 
-    def _forget_submissions(self, connection: sa.Connection, *, before: int) -> None:
-        old = (tables.submission.c.site == self._site, tables.submission.c.recorded_at < before)
-        connection.execute(sa.delete(tables.submission).where(*old))
+    def _claim(self, entry: Entry, kept: Record | None = None) -> dict[str, Any]:
+        """That a submission is answered by *kept*, its own record unless it repeats another."""
+        record = kept or entry.record
+        return {
+            "site": self._site,
+            "request": entry.submission.request,
+            "before": entry.submission.before,
+            "record_id": record.record_id,
+            "recorded_at": milliseconds(record.recorded_at),
+        }
 
-    def _latest(self, connection: sa.Connection, subject: bytes | None) -> uuid.UUID | None:
-        if subject is None:
-            return None
-        columns = tables.record.c
-        query = sa.select(columns.record_id).where(columns.site == self._site, columns.subject == subject)
-        latest: uuid.UUID | None = connection.scalar(query.order_by(columns.recorded_at.desc()).limit(1))
-        return latest
-
-    def _earlier(self, connection: sa.Connection, submission: Submission, *, anyhow: bool) -> Record | None:
-        """The record that was kept last for the same request, and the same receipt unless *anyhow*."""
-        columns = tables.submission.c
-        query = (
-            sa.select(tables.record)
-            .join(tables.submission, tables.record.c.record_id == columns.record_id)
-            .where(columns.site == self._site, columns.request == submission.request)
-            .order_by(columns.recorded_at.desc())
-        )
-        if not anyhow:
-            query = query.where(columns.before == submission.before)
-        row = connection.execute(query.limit(1)).mappings().first()
-        return None if row is None else _record(dict(row))
-
-    def _remember(self, connection: sa.Connection, submission: Submission, record: Record) -> None:
-        key = {"site": self._site, "request": submission.request, "before": submission.before}
-        value = {"record_id": record.record_id, "recorded_at": _milliseconds(record.recorded_at)}
-        made = insert(tables.submission).values(**key, **value)
-        connection.execute(made.on_conflict_do_update(index_elements=list(key), set_=value))
-
-    @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        """One write transaction, durable at the end; whatever a database can throw comes out as a StoreError."""
-        try:
-            with self._engine().begin() as connection:
-                yield connection
-        except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise StoreError(f"the records in {self.path} cannot be written") from error
-
-    def _engine(self) -> sa.Engine:
-        """This process's engine; made, and the schema brought up to date, on first use."""
-        with self._lock:
-            if self._owner is None or self._owner[0] != os.getpid():
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                engine = sa.create_engine(self._url, connect_args={"timeout": self._timeout})
-                sa.event.listen(engine, "connect", _on_connect)
-                sa.event.listen(engine, "begin", _on_begin)
-                with engine.begin() as connection:
-                    upgrade(connection)
-                self._owner = (os.getpid(), engine)
-            return self._owner[1]
+    def _statements(self, dialect: sa.Dialect) -> _Statements:
+        if dialect.name not in self._prepared:
+            self._prepared[dialect.name] = _Statements(dialect)
+        return self._prepared[dialect.name]
 
 
-def _on_connect(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+class _Statements:
+    """What every answer needs, compiled once."""
+
+    def __init__(self, dialect: sa.Dialect) -> None:
+        self.record = Prepared(sa.insert(tables.record), dialect)
+        self.pending = Prepared(sa.insert(tables.pending), dialect)
+        self.claim = Prepared(insert_for(dialect, tables.submission).on_conflict_do_nothing(), dialect)
 
 
-def _on_begin(connection: sa.Connection) -> None:
-    read_only = connection.get_execution_options().get("read_only")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+def repeats(record: Record, earlier: Record) -> bool:
+    """Whether *record* says again what *earlier* said just before, and still stands for. Clocks of two hosts differ."""
+    between = abs(record.recorded_at - earlier.recorded_at)
+    return between <= _REPEATED_WITHIN and record.recorded_at < earlier.valid_until
 
 
-def _repeats(record: Record, earlier: Record) -> bool:
-    """Whether *record* says again what *earlier* said just before, and still stands for."""
-    return record.recorded_at - earlier.recorded_at <= _REPEATED_WITHIN and record.recorded_at < earlier.valid_until
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
-
-
-def _moment(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-def _row(record: Record) -> dict[str, Any]:
-    """A record as its table's columns."""
-    row = {column: getattr(record, column) for column in _AS_IS}
-    return row | {
-        "recorded_at": _milliseconds(record.recorded_at),
-        "valid_until": _milliseconds(record.valid_until),
-        "purposes": json.dumps(dict(record.purposes), sort_keys=True),
-        "services": json.dumps(list(record.services)),
+def _row(record: Record, written: bytes, salt: bytes) -> dict[str, Any]:
+    return {
+        "record_id": record.record_id,
+        "recorded_at": milliseconds(record.recorded_at),
+        "site": record.site,
+        "subject": record.subject,
+        "event": record.event.value,
+        "valid_until": milliseconds(record.valid_until),
+        "body": written.decode(),
+        "salt": salt,
     }
 
 
-def _record(row: Mapping[str, Any]) -> Record:
-    """Table columns as a record."""
-    return Record(
-        **{column: row[column] for column in _AS_IS}
-        | {
-            "event": Event(row["event"]),
-            "duration": Duration(row["duration"]),
-            "method": Method(row["method"]),
-            "surface": Surface(row["surface"]),
-            "purposes": json.loads(row["purposes"]),
-            "services": tuple(json.loads(row["services"])),
-            "valid_until": _moment(row["valid_until"]),
-        }
-    )
+def _pending(record: Record, committed: bytes, now: datetime) -> dict[str, Any]:
+    return {
+        "site": record.site,
+        "record_id": record.record_id,
+        "recorded_at": milliseconds(record.recorded_at),
+        "commitment": committed,
+        "added_at": milliseconds(now),
+    }

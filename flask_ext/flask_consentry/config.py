@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,6 +44,25 @@ class Settings:
     cache_mode: CacheMode
     #: ``CONSENT_STORE_URL``: where records are kept. Default: ``consent.sqlite3`` in the instance folder, SQLite.
     store_url: str
+    #: ``CONSENT_SIGNING_KEY``: the file of the keys that sign the log, readable by its owner alone. Default:
+    #: ``consent-signing.key`` in the instance folder.
+    signing_key: Path
+    #: ``CONSENT_SIGNING_KEY_TEXT``: what would stand in that file, for sites that keep secrets in their environment.
+    signing_key_text: str | None = field(repr=False)
+    #: ``CONSENT_STORE_TIMEOUT``: seconds that an answer waits for the store before it goes to the spool. Default 0.25.
+    store_timeout: float
+    #: ``CONSENT_SPOOL``: where answers wait on this host while the store cannot be reached. Default:
+    #: ``consent-spool.sqlite3`` in the instance folder.
+    spool: Path
+    #: ``CONSENT_SPOOL_CAP``: how large that file may grow, in bytes. Default 256 MiB.
+    spool_cap: int
+    #: ``CONSENT_BACKGROUND``: whether a thread of each process sequences, ships and refreshes. Default ``True``.
+    background: bool
+    #: ``CONSENT_AUTHORIZE``: decides who may see what is not for visitors: called with the name of an action. Default:
+    #: nobody, and there are no such routes.
+    authorize: Callable[[str], object] | None
+    #: ``CONSENT_SMTP_URL``: the mail server for checkpoints, ``smtp://user:password@host:port``. Default: none.
+    smtp_url: str | None = field(repr=False)
     #: ``CONSENT_URL_PREFIX``: where the routes are mounted. Default ``/consent``.
     url_prefix: str
     #: ``CONSENT_COOKIE_NAME``: name of the receipt cookie, without ``__Host-``. Default ``consent_`` and the site's id.
@@ -51,7 +71,7 @@ class Settings:
     cookie_domain: str | None
     #: ``CONSENT_SECRET_KEYS``: signing keys, oldest first.
     #: Default: ``SECRET_KEY_FALLBACKS``, reversed, then ``SECRET_KEY``.
-    secret_keys: tuple[str | bytes, ...]
+    secret_keys: tuple[str | bytes, ...] = field(repr=False)
     #: ``CONSENT_PAGE_CAP``: the longest HTML page, in bytes, that is read and rewritten; 0: none is. Default 2 MiB.
     page_cap: int
     #: ``CONSENT_GEOIP_DATABASE``: a GeoIP2 file; records then keep the country. Default: none.
@@ -120,8 +140,42 @@ def _store_url(app: Flask, value: Any) -> str:
     if value is None:
         return f"sqlite:///{Path(app.instance_path, 'consent.sqlite3')}"
     if not isinstance(value, str):
-        raise ValueError(f"not a database URL: {value!r}. Write sqlite:///PATH")
+        raise ValueError(f"not a database URL: {value!r}. Write sqlite:////PATH or postgresql://user@host/database")
     return value
+
+
+def _in_instance(name: str) -> Callable[[Flask, Any], Path]:
+    def read(app: Flask, value: Any) -> Path:
+        if value is not None and not (isinstance(value, str | Path) and str(value)):
+            raise ValueError("not a path. Write the path of a file")
+        return Path(app.instance_path, value or name)
+
+    return read
+
+
+def _text(scheme: re.Pattern[str], remedy: str) -> Callable[[Flask, Any], str | None]:
+    """A text that may hold a secret: no message repeats it."""
+
+    def read(_: Flask, value: Any) -> str | None:
+        if value is None or (isinstance(value, str) and scheme.match(value)):
+            return value
+        raise ValueError(remedy)
+
+    return read
+
+
+def _authorize(_: Flask, value: Any) -> Callable[[str], object] | None:
+    if value is None or callable(value):
+        return value  # type: ignore[no-any-return]  # what it takes and returns shows when it is called
+    if isinstance(value, str) and re.fullmatch(r"[\w.]+:\w+", value):
+        module, name = value.split(":")
+        try:
+            found = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f'{value} cannot be imported: {error}. Write "module:function"') from None
+        if callable(found):
+            return found  # type: ignore[no-any-return]  # as above
+    raise ValueError('not a function. Write one, or "module:function"')
 
 
 def _matching(pattern: re.Pattern[str], default: str | None, remedy: str) -> Callable[[Flask, Any], str | None]:
@@ -159,18 +213,35 @@ def _geoip_database(app: Flask, value: Any) -> Path | None:
     return path
 
 
-def _page_cap(_: Flask, value: Any) -> int:
-    if value is None:
-        return 2 * 1024 * 1024
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"not a number of bytes: {value!r}. Write a whole number, 0 to rewrite no page")
-    return value
+def _bytes(default: int, remedy: str, *, least: int = 0) -> Callable[[Flask, Any], int]:
+    def read(_: Flask, value: Any) -> int:
+        if value is None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ValueError(f"not a number of bytes: {value!r}. Write a whole number{remedy}")
+        return value
+
+    return read
 
 
-def _switch(_: Flask, value: Any) -> bool:
-    if value not in (None, True, False):
-        raise ValueError(f"neither True nor False: {value!r}. Write one of them; in the environment, true or false")
-    return bool(value)
+def _seconds(default: float) -> Callable[[Flask, Any], float]:
+    def read(_: Flask, value: Any) -> float:
+        if value is None:
+            return default
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0.01 <= value <= 60:
+            raise ValueError(f"not a number of seconds: {value!r}. Write one from 0.01 to 60")
+        return float(value)
+
+    return read
+
+
+def _switch(*, default: bool) -> Callable[[Flask, Any], bool]:
+    def read(_: Flask, value: Any) -> bool:
+        if value not in (None, True, False):
+            raise ValueError(f"neither True nor False: {value!r}. Write one of them; in the environment, true or false")
+        return default if value is None else bool(value)
+
+    return read
 
 
 _READERS: Mapping[str, Callable[[Flask, Any], Any]] = {
@@ -183,8 +254,16 @@ _READERS: Mapping[str, Callable[[Flask, Any], Any]] = {
     "cookie_name": _matching(_COOKIE_NAME, None, 'Write letters, digits, "_" and "-"; "__Host-" is added on HTTPS'),
     "cookie_domain": _matching(_DOMAIN, None, 'Write a parent domain in small letters, such as "example.com"'),
     "secret_keys": _secret_keys,
-    "page_cap": _page_cap,
+    "page_cap": _bytes(2 * 1024 * 1024, ", 0 to rewrite no page"),
     "geoip_database": _geoip_database,
-    "record_device": _switch,
-    "reload": _switch,
+    "record_device": _switch(default=False),
+    "reload": _switch(default=False),
+    "signing_key": _in_instance("consent-signing.key"),
+    "signing_key_text": _text(re.compile(r"\s*(#|PRIVATE)"), "not a key. Write what flask consent keys new made"),
+    "store_timeout": _seconds(0.25),
+    "spool": _in_instance("consent-spool.sqlite3"),
+    "spool_cap": _bytes(256 * 1024 * 1024, " of at least 1,000,000", least=1_000_000),
+    "background": _switch(default=True),
+    "authorize": _authorize,
+    "smtp_url": _text(re.compile("smtps?://."), 'not a mail server. Write "smtp://user:password@host:port"'),
 }

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import click
 from flask import Flask, request
 
-from consent import policy
+from consent import StoreError, policy
 
-from . import aside, jinja
+from . import aside, jinja, jobs
 from .config import Settings
-from .state import KEY, Clock, Entropy, build
+from .kinds import Clock, Entropy
+from .ledger import Ledger
+from .state import KEY, build
 from .views import blueprint, well_known
 from .visit import KEY as VISIT
 from .wsgi import Gate
+
+_LOG = logging.getLogger("consentry")
 
 
 def _utc_now() -> datetime:
@@ -61,9 +68,12 @@ class Consentry:
             )
         settings = Settings.from_app(app)
         declared = policy.load(settings.policy)
-        state = build(settings, declared, clock=self._clock, entropy=self._entropy, necessary=_necessary(app))
+        state = build(app, settings, declared, clock=self._clock, entropy=self._entropy, necessary=_necessary(app))
+        _check(state.ledger)
         app.extensions[KEY] = state
-        app.wsgi_app = Gate(app.wsgi_app, state, aside.renderer(app, state))  # type: ignore[method-assign]  # Flask's documented way to add middleware
+        background = app.extensions[jobs.KEY] = jobs.background(app, state)
+        wake = background.wake if settings.background else bool
+        app.wsgi_app = Gate(app.wsgi_app, state, aside.renderer(app, state), wake)  # type: ignore[method-assign]  # Flask's documented way to add middleware
         app.before_request_funcs.setdefault(None, []).insert(0, _enter)
         app.register_blueprint(blueprint(), url_prefix=settings.url_prefix)
         app.register_blueprint(well_known())
@@ -71,6 +81,30 @@ class Consentry:
         atexit.register(state.counters.flush)
         if state.tally is not None:
             atexit.register(state.tally.flush)
+
+
+def _check(ledger: Ledger) -> None:
+    """Stop the start where records could never be kept; go on where the store is only away for now.
+
+    :raises ConfigError: the store can be reached and cannot be used, or the file of the signing keys is wrong.
+    """
+    commands = set(_commands())
+    if "keys" not in commands:  # flask consent keys mends them
+        ledger.keys.read()
+    if "db" in commands:
+        return  # flask consent db makes the tables that are looked for here
+    try:
+        ledger.database.check()
+    except StoreError as error:
+        _LOG.error("%s now: answers wait in the spool", error)
+
+
+def _commands() -> Iterator[str | None]:
+    """Names of the command at the terminal that the application starts for, if it does."""
+    context = click.get_current_context(silent=True)
+    while context is not None:
+        yield context.info_name
+        context = context.parent
 
 
 _CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_RANGE"})

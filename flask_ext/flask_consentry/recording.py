@@ -6,10 +6,10 @@ from hashlib import sha256
 
 from flask import request
 
-from consent import Answer, Decision, Duration
+from consent import Answer, Decision, Duration, StoreError
 from consent.audience.device import device
 from consent.grants import conflicts
-from consent.ledger import Event, Record, Submission, Surface, draw_up
+from consent.ledger import Entry, Event, KeptNotice, Record, Submission, Surface, draw_up, revocations
 from consent.ledger.record import new_id
 from consent.notice import Notice
 from consent.version import VERSION
@@ -40,9 +40,35 @@ def keep(
         request=_hash(key or state.entropy(16).hex(), *_said(answer)), before=_hash(visit.receipt or "")
     )
     record = _record(state, visit, answer, decision, notice, surface)
-    words = (notice, render.notice_html(notice)) if notice else None
-    unchanged = decision is None or _changes_nothing(visit.decision, decision)
-    return state.store.append(record, submission=submission, unchanged=unchanged, notice=words)
+    entry = Entry(
+        record=record,
+        salt=state.entropy(32),
+        submission=submission,
+        unchanged=decision is None or _changes_nothing(visit.decision, decision),
+        first=visit.decision is None or visit.decision.subject is None,
+        notice=words(notice) if notice else None,
+        revokes=revocations.of(visit.decision, decision) if visit.decision and decision else None,
+    )
+    try:
+        kept = state.ledger.writer.keep(entry).record
+    except StoreError:
+        if entry.revokes and answer.is_refusal:
+            state.ledger.revocations.add(entry.revokes)  # it takes effect all the same
+        raise
+    if entry.revokes and kept.record_id == record.record_id:  # an earlier answer's receipt begins before this one's
+        state.ledger.revocations.add(entry.revokes)
+    return kept
+
+
+def words(notice: Notice) -> KeptNotice:
+    """*notice* as the ledger keeps it."""
+    return KeptNotice(
+        digest=notice.digest,
+        language=notice.language,
+        revision=notice.revision,
+        text=notice.text,
+        html=render.notice_html(notice),
+    )
 
 
 def _record(

@@ -6,9 +6,10 @@ applications in one process never meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+
+from flask import Flask
 
 from consent import ConfigError, Policy
 from consent.audience.beacons import Beacons
@@ -18,20 +19,19 @@ from consent.discovery import Tally
 from consent.gate.headers import HeaderGate, Mode
 from consent.gate.html import HtmlGate
 from consent.gate.reporting import Reporting, Reports
-from consent.ledger import Store
 from consent.notice import NoticeTokens
 from consent.receipt import Receipts
 from consent.signing import Seal
 from consent.standing import Standings
 
+from . import ledger
 from .config import Settings
+from .kinds import Clock, Entropy
+from .ledger import Ledger
+from .metrics import Metrics
 
 #: Where an application's :class:`State` stands in ``app.extensions``.
 KEY = "consentry"
-
-Clock = Callable[[], datetime]
-#: Returns as many random bytes as it is asked for.
-Entropy = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +53,12 @@ class State:
     notices: NoticeTokens
     embeds: Seal
     tickets: Seal
+    claims: Seal
     beacons: Beacons
     gate: HeaderGate
     pages: HtmlGate
-    store: Store
+    ledger: Ledger
+    metrics: Metrics
     counters: Counters
     tally: Tally | None
     regions: Regions | None
@@ -65,8 +67,10 @@ class State:
     marker: str
 
 
-def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy, necessary: Iterable[str]) -> State:
-    """Wire one application's state.
+def build(
+    app: Flask, settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy, necessary: Iterable[str]
+) -> State:
+    """Wire the state of *app*.
 
     :param necessary: Names of cookies that the framework and its extensions need.
     :raises ConfigError: the store or the database of countries cannot be used.
@@ -76,8 +80,10 @@ def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy,
     plain = settings.cookie_name or f"consent_{policy.site.replace('-', '_')}"
     own = {prefix + plain for prefix in ("", "__Host-", "__Secure-")}
     marker = plain + "_in"
-    store = Store(settings.store_url, site=policy.site)
-    tally = Tally(store.add_sightings) if _collects(settings) else None
+    kept = ledger.build(app, settings, policy, clock=clock, entropy=entropy)
+    metrics = Metrics()
+    metrics.listen(app)
+    tally = Tally(kept.counts.add_sightings) if _collects(settings) else None
     reporting = Reporting(f"{settings.url_prefix}/report", tally.add) if tally is not None else None
     gate = HeaderGate(policy, mode=settings.mode, necessary=set(necessary), own=own | {marker}, reporting=reporting)
     return State(
@@ -89,14 +95,16 @@ def build(settings: Settings, policy: Policy, *, clock: Clock, entropy: Entropy,
         notices=NoticeTokens(policy, keys),
         embeds=Seal(keys, site=policy.site, use="embed"),
         tickets=Seal(keys, site=policy.site, use="once"),
+        claims=Seal(keys, site=policy.site, use="claim"),
         beacons=Beacons(policy, keys),
         gate=gate,
         pages=HtmlGate(policy),
-        store=store,
-        counters=Counters(store.add_counts),
+        ledger=kept,
+        metrics=metrics,
+        counters=Counters(kept.counts.add),
         tally=tally,
         regions=_regions(settings),
-        standings=Standings(policy, receipts, gate.cookies),
+        standings=Standings(policy, receipts, gate.cookies, kept.revocations),
         cookie_names=(plain, ("__Secure-" if settings.cookie_domain else "__Host-") + plain),
         marker=marker,
     )

@@ -38,12 +38,18 @@ StandIn = Callable[[Visit, Found, int], str | None]
 
 
 class Gate:
-    """Wraps a WSGI application so that its responses pass the gate of *state*."""
+    """Wraps a WSGI application so that its responses pass the gate of *state*.
 
-    def __init__(self, application: WSGIApplication, state: State, stand_in: StandIn) -> None:
+    :param wake: Called at each request: sees to it that the work in the background goes on.
+    """
+
+    def __init__(
+        self, application: WSGIApplication, state: State, stand_in: StandIn, wake: Callable[[], object] = bool
+    ) -> None:
         self._application = application
         self._state = state
         self._stand_in = stand_in
+        self._wake = wake
         self._told = False
         self._cap = state.settings.page_cap if state.gate.mode is Mode.ENFORCE else 0
 
@@ -51,6 +57,7 @@ class Gate:
         """Serve one request (PEP 3333)."""
         # What is mounted beneath the gate may change the environ, and could not be asked again with that.
         before = environ.copy() if "HTTP_RANGE" in environ else None
+        self._wake()
         visit = environ[KEY] = Visit(self._state, environ)
         start = Start(start_response, lambda headers: self._outgoing(headers, visit), cap=self._cap)
         body = self._begun(environ, start)

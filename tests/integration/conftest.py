@@ -63,7 +63,7 @@ class Site:
     @property
     def records(self) -> list[Record]:
         """All that was recorded."""
-        return list(self.state.store.records())
+        return list(self.state.ledger.store.records())
 
     def get(self, path: str = "/", **headers: str) -> TestResponse:
         """A page."""
@@ -114,7 +114,7 @@ def build(tmp_path: Path) -> Iterator[Callable[..., Site]]:
         folder.mkdir()
         (folder / "consent.toml").write_text(text, encoding="utf-8")
         app = Flask(f"site_{folder.name}", root_path=str(folder), instance_path=str(folder / "instance"))
-        app.config.update({"SECRET_KEY": "test", "TESTING": True} | config)
+        app.config.update({"SECRET_KEY": "test", "TESTING": True, "CONSENT_BACKGROUND": False, "CONSENT_STORE_TIMEOUT": 20} | config)
         if prepare:
             prepare(app)
         site = Site(app, Clock())
@@ -127,7 +127,8 @@ def build(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     for site in made:
         if site.state.tally is not None:
             site.state.tally.flush()  # now, and not by its thread in the middle of another test
-        site.state.store.close()
+        site.app.extensions["consentry.background"].stop()
+        site.state.ledger.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def test_no_log_line_holds_what_a_visitor_sent(
     build: Callable[..., Site], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At DEBUG, through answers, refusals, bad input, dropped cookies, a store that is down and failures of our own."""
-    site = build(CONSENT_RECORD_DEVICE=True)
+    site = build(CONSENT_RECORD_DEVICE=True, CONSENT_SPOOL="/dev/null/nowhere")
     caplog.set_level(logging.DEBUG)
     headers = {
         "User-Agent": "canary-agent/1.0",
@@ -50,8 +50,8 @@ def test_no_log_line_holds_what_a_visitor_sent(
             client.get(path, headers=headers, environ_overrides=address)
 
     drive()
-    site.state.store.close()
-    monkeypatch.setattr(type(site.state.store), "path", Path("/dev/null/nowhere"))
+    site.state.ledger.database.close()
+    monkeypatch.setattr(type(site.state.ledger.database), "path", Path("/dev/null/nowhere"))
     drive()
     monkeypatch.setattr(type(site.state.standings), "read", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -45,7 +45,7 @@ def test_accept_all_is_recorded_and_takes_effect(site: Site) -> None:
     assert (record.event, record.method, record.surface) == (Event.GIVEN, Method.ACCEPT_ALL, Surface.BANNER)
     assert record.subject is not None
     assert list(record.services) == [s for s in GRANTED if s != "login"]
-    (notice,) = site.state.store.notices()
+    (notice,) = site.state.ledger.store.notices()
     assert notice["digest"] == record.notice
     assert "Example Ltd" in notice["text"]
     assert "Reject all" in notice["html"]
@@ -444,11 +444,13 @@ def test_a_way_back_off_the_site_is_refused(site: Site, target: str) -> None:
     assert "evil" not in site.client.get("/consent/preferences", query_string={"next": target}).text
 
 
-def test_a_store_that_is_down_grants_nothing_and_refuses_all_the_same(site: Site) -> None:
-    """No proof, no tracking; a refusal needs no proof. Pages are served throughout."""
+def test_where_nothing_can_be_recorded_nothing_is_granted_and_a_refusal_counts(build: Callable[..., Site]) -> None:
+    """Store and spool down: no proof, no tracking; a refusal needs no proof. Pages are served throughout."""
+    site = build(CONSENT_SPOOL="/dev/null/nowhere")
     site.accept()
-    site.state.store.close()
-    path = site.state.store.path
+    assert "TUBE" in site.get().text
+    site.state.ledger.database.close()
+    path = site.state.ledger.database.path
     path.rename(path.with_name("kept"))
     path.mkdir()
     assert site.get().status_code == 200
@@ -460,8 +462,9 @@ def test_a_store_that_is_down_grants_nothing_and_refuses_all_the_same(site: Site
     assert "TUBE" not in site.get().text
 
 
-def test_taking_a_part_back_never_fails_either(site: Site) -> None:
-    """With old words, and with a store that is down, what is no longer ticked stops; nothing new runs, nothing is prolonged."""
+def test_taking_a_part_back_never_fails_either(build: Callable[..., Site]) -> None:
+    """With old words, and where nothing can be recorded, what is no longer ticked stops; nothing new runs or lasts longer."""
+    site = build(CONSENT_SPOOL="/dev/null/nowhere")
     site.accept()
     end = site.state.receipts.read(site.receipt or "").valid_until
     site.clock.advance(days=10)
@@ -471,8 +474,8 @@ def test_taking_a_part_back_never_fails_either(site: Site) -> None:
     assert site.records[-1].notice is None
     assert site.state.receipts.read(site.receipt or "").valid_until == end
     assert site.form(answer="custom", purposes=["statistics", "marketing"], notice="old").status_code == 409
-    site.state.store.close()
-    path = site.state.store.path
+    site.state.ledger.database.close()
+    path = site.state.ledger.database.path
     path.rename(path.with_name("kept"))
     path.mkdir()
     token = site.token("/consent/preferences")
@@ -541,8 +544,8 @@ def test_records_hold_no_address_agent_or_query(build: Callable[..., Site]) -> N
         headers={"Origin": "http://localhost"} | canaries,
         environ_overrides={"REMOTE_ADDR": "198.51.100.99"},
     )
-    site.state.store.close()
-    kept = b"".join(file.read_bytes() for file in site.state.store.path.parent.iterdir())
+    site.state.ledger.database.close()
+    kept = b"".join(file.read_bytes() for file in site.state.ledger.database.path.parent.iterdir())
     assert b"accept_all" in kept
     for canary in (b"canary", b"203.0.113", b"198.51.100"):
         assert canary not in kept

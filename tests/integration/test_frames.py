@@ -239,7 +239,7 @@ def test_the_beacon_counts_only_with_consent_and_never_tells(site: Site) -> None
     assert all("no-store" in a.headers["Cache-Control"] for a in answers)
     assert not any("Set-Cookie" in a.headers for a in answers)
     site.state.counters.flush()
-    with site.state.store._engine().connect() as connection:
+    with site.state.ledger.database._engine().connect() as connection:
         rows = connection.exec_driver_sql("select day, dimension, value, count from consent_audience").all()
     assert rows == [("2026-03-03", "page", "/news/1", 1)]
 
@@ -324,7 +324,7 @@ def test_the_ledger_keeps_the_words_that_were_shown(widgets: Site) -> None:
     for path in ("/post", "/song"):
         fields = placeholder(widgets, path)
         widgets.form(answer="once", **{k: v for k, v in fields.items() if k != "frame"})
-    shown, played = (unescape(str(notice["html"])) for notice in widgets.state.store.notices())
+    shown, played = (unescape(str(notice["html"])) for notice in widgets.state.ledger.store.notices())
     assert "Showing this sends" in shown
     assert "Show once" in shown
     assert "This site cannot delete them." in shown

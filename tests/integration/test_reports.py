@@ -24,7 +24,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client, TestResponse
 
 from consent.discovery import Kind, Sighting, tally
-from consent.ledger import Store, sightings
+from consent.ledger import Counts, Database, sightings
 from flask_consentry.cli import consent_commands
 from tests import servers
 
@@ -58,7 +58,7 @@ def seen(site: Site) -> list[tuple[str, str, str, str, int]]:
     """All rows of the table, after a hand-over."""
     assert site.state.tally is not None
     site.state.tally.flush()
-    return [(r["kind"], r["name"], r["directive"], r["page"], r["count"]) for r in site.state.store.sightings()]
+    return [(r["kind"], r["name"], r["directive"], r["page"], r["count"]) for r in site.state.ledger.counts.sightings()]
 
 
 def discover(site: Site, *arguments: str) -> str:
@@ -307,7 +307,7 @@ def test_no_request_touches_the_database(site: Site, monkeypatch: pytest.MonkeyP
         raise AssertionError("a request opened the store")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(site.state.store), "_engine", refuse)
+        patched.setattr(type(site.state.ledger.database), "_engine", refuse)
         assert send(site, violation()).status_code == 204
         site.get("/cookies?name=spy")
     assert len(seen(site)) == 2
@@ -319,7 +319,7 @@ def test_the_hand_over_comes_by_itself(site: Site) -> None:
     site.state.tally._every = 0.05
     send(site, violation())
     end = time.monotonic() + 10
-    while not list(site.state.store.sightings()):
+    while not list(site.state.ledger.counts.sightings()):
         assert time.monotonic() < end
         time.sleep(0.02)
 
@@ -352,10 +352,11 @@ def test_forked_workers_hand_over_all_they_counted(tmp_path: Path) -> None:
         f"import sys\nsys.path.insert(0, {str(servers.ROOT / 'examples' / 'site')!r})\nfrom app import create_app\n"
         f"app = create_app({{'CONSENT_MODE': 'report', 'CONSENT_STORE_URL': {url!r}, 'SECRET_KEY': 'test'}})\n"
     )
-    store = Store(url, site="millbrook")
+    database = Database(url)
+    counts = Counts(database, "millbrook")
 
     def told() -> int:
-        return sum(row["count"] for row in store.sightings())
+        return sum(row["count"] for row in counts.sightings())
 
     with servers.gunicorn(tmp_path, wsgi, "--preload", "--workers", "2") as address:
         headers = {"Content-Type": "application/csp-report", "Origin": address}
@@ -368,7 +369,7 @@ def test_forked_workers_hand_over_all_they_counted(tmp_path: Path) -> None:
         while told() < 40 and time.monotonic() < end:
             time.sleep(0.2)
         assert told() == 40
-    store.close()
+    database.close()
 
 
 def test_a_store_that_fails_breaks_nothing(
@@ -376,7 +377,7 @@ def test_a_store_that_fails_breaks_nothing(
 ) -> None:
     """Reports are answered, the log names an error's type, and the counts come with the next hand-over."""
     with monkeypatch.context() as patched:
-        patched.setattr(type(site.state.store), "path", Path("/dev/null/nowhere"))
+        patched.setattr(type(site.state.ledger.database), "path", Path("/dev/null/nowhere"))
         assert send(site, violation()).status_code == 204
         assert site.state.tally is not None
         site.state.tally.flush()
@@ -400,7 +401,7 @@ def test_a_flood_of_reports_fills_neither_memory_nor_disk(site: Site) -> None:
     rows = seen(site)
     assert len(rows) == sightings.MOST + 1
     assert sum(row[-1] for row in rows) == sent
-    folder = site.state.store.path.parent
+    folder = site.state.ledger.database.path.parent
     assert sum(file.stat().st_size for file in folder.iterdir()) < 16_000_000
     one = next(row for row in rows if row[0] == "host")
     site.state.tally.add(Sighting(Kind.HOST, one[1], one[2], one[3]), site.clock())
@@ -421,7 +422,7 @@ def test_several_processes_share_the_bounds(site: Site) -> None:
     """Each counts a host on pages of its own; the table names a few of them all the same."""
     for process in range(5):
         counts = {Sighting(Kind.HOST, "https://a.example", "img-src", f"/{process}/{n}"): 1 for n in range(tally.PAGES)}
-        site.state.store.add_sightings(counts, 0, site.clock().date())
+        site.state.ledger.counts.add_sightings(counts, 0, site.clock().date())
     rows = seen(site)
     assert len(rows) == tally.PAGES + 1
     assert ("host", "https://a.example", "img-src", "", 4 * tally.PAGES) in rows
@@ -499,9 +500,9 @@ def test_nothing_of_a_visitor_is_kept(site: Site, caplog: pytest.LogCaptureFixtu
 
     drive()
     assert {row[1] for row in seen(site)} >= {"https://pixel.example", "https://fonts.example", "_ga", "spy"}, "control"
-    site.state.store.close()
+    site.state.ledger.database.close()
     with pytest.MonkeyPatch.context() as broken:
-        broken.setattr(type(site.state.store), "path", Path("/dev/null/nowhere"))
+        broken.setattr(type(site.state.ledger.database), "path", Path("/dev/null/nowhere"))
         drive()
         assert site.state.tally is not None
         site.state.tally.flush()
@@ -567,19 +568,6 @@ def test_discover_looks_back_as_far_as_it_is_told(site: Site) -> None:
     assert discover(site, "--since", "2026-03-06").startswith("Nothing was seen that is not declared since 2026-03-06.")
 
 
-def test_a_store_of_the_first_version_gets_the_table(site: Site) -> None:
-    """The migration keeps what is there."""
-    site.accept()
-    with sqlite3.connect(site.state.store.path) as connection:
-        connection.execute("DROP TABLE consent_sighting")
-        connection.execute("UPDATE consent_schema_version SET version_num = '0001'")
-    connection.close()
-    site.state.store.close()
-    send(site, violation())
-    assert len(seen(site)) == 1
-    assert len(site.records) == 1
-
-
 def test_two_apps_count_apart(build: Callable[..., Site], tmp_path: Path) -> None:
     """Sites may share a store; each has rows of its own, and bounds of its own."""
     url = f"sqlite:///{tmp_path / 'shared.sqlite3'}"
@@ -611,7 +599,7 @@ def test_the_docs_show_what_the_command_says(build: Callable[..., Site]) -> None
     declared, shown = page.split("```toml\n")[1].split("```")[0], page.split("consent discover\n")[1].split("```")[0]
     site = build(declared, CONSENT_MODE="report")
     counts = {Sighting(Kind(kind), name, by, where): count for kind, name, by, where, count in _SHOWN}
-    site.state.store.add_sightings(counts, 0, site.clock().date())
+    site.state.ledger.counts.add_sightings(counts, 0, site.clock().date())
     assert discover(site) == shown
 
 

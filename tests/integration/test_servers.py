@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from consent.ledger import Store
+from consent.ledger import Database, Store
 from tests import servers
 
 
@@ -43,10 +43,10 @@ def test_workers_after_a_fork_record_every_answer(gunicorn: str, tmp_path: Path)
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(accept, range(40))) == {200}
-    store = Store(f"sqlite:///{tmp_path / 'records.sqlite3'}", site="millbrook")
+    database = Database(f"sqlite:///{tmp_path / 'records.sqlite3'}")
     try:
-        records = list(store.records())
+        records = list(Store(database, "millbrook").records())
     finally:
-        store.close()
+        database.close()
     assert len(records) == 40
     assert len({record.subject for record in records}) == 40

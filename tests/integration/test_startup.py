@@ -30,8 +30,8 @@ from .conftest import Site
             {"SECRET_KEY": None},
             "SECRET_KEY: there is no key to sign answers with. Set SECRET_KEY before Consentry(app)",
         ),
-        ({"CONSENT_STORE_URL": "sqlite://"}, "CONSENT_STORE_URL: records are kept in a SQLite file"),
-        ({"CONSENT_STORE_URL": "postgresql+psycopg://db/x"}, "CONSENT_STORE_URL: records are kept in a SQLite file"),
+        ({"CONSENT_STORE_URL": "sqlite://"}, "CONSENT_STORE_URL: write sqlite:"),
+        ({"CONSENT_STORE_URL": "postgresql+pg8000://db/x"}, "CONSENT_STORE_URL: write sqlite:"),
         ({"CONSENT_STORE_URL": "no url"}, "this is not a database URL"),
         ({"CONSENT_STORE_URL": 7}, "CONSENT_STORE_URL: not a database URL"),
     ],
@@ -53,7 +53,7 @@ def test_all_wrong_settings_are_named_at_once(build: Callable[..., Site]) -> Non
 def test_a_password_in_a_store_url_is_not_repeated(build: Callable[..., Site]) -> None:
     """Errors end up in logs."""
     with pytest.raises(ConfigError) as caught:
-        build(CONSENT_STORE_URL="postgresql://user:canary@db/x")
+        build(CONSENT_STORE_URL="mysql://user:canary@db/x")
     assert "canary" not in str(caught.value)
 
 
@@ -101,6 +101,6 @@ def test_starting_touches_no_disk(build: Callable[..., Site]) -> None:
     """The store is opened by the first answer, after any fork."""
     site = build()
     site.get()
-    assert not site.state.store.path.exists()
+    assert not site.state.ledger.database.path.exists()
     site.post(answer="reject_all")
-    assert site.state.store.path.exists()
+    assert site.state.ledger.database.path.exists()

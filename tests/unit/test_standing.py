@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent import Answer, Duration, Method, decide
+from consent import Answer, Decision, Duration, Method, StoreError, decide
 from consent.gate.cookies import CookieRules
+from consent.ledger import Revocation
+from consent.ledger.revocations import EVER, Revocations
 from consent.receipt import Receipts
-from consent.standing import Standings, receipt_in
+from consent.standing import Standing, Standings, receipt_in
 from tests.policies import policy
 
 NOW = datetime(2026, 3, 3, 12, 34, 56, tzinfo=UTC)
@@ -82,3 +86,96 @@ def test_any_header_grants_nothing_by_itself(header: str) -> None:
     """Nothing that a browser sends unsigned opens anything, or fails."""
     assert services(header) == {"login"}
     assert services("consent=" + header) == {"login"}
+
+
+def revocable(*revoked: Revocation, away: bool = False) -> tuple[Standings, Revocations]:
+    """Standings that know of revocations, and what they know."""
+
+    def load(_: datetime | None) -> Sequence[Revocation]:
+        if away:
+            raise StoreError("away")
+        return revoked
+
+    revocations = Revocations(load, lambda: NOW)
+    if not away:
+        revocations.refresh()
+    return Standings(SMALL, RECEIPTS, CookieRules(SMALL, {"consent"}), revocations), revocations
+
+
+def test_a_revoked_receipt_makes_its_visitor_undecided() -> None:
+    """From the very moment on, although the header was read and remembered before; what it stored may not stay."""
+    standings, revocations = revocable()
+    header = f"consent={receipt()}; _ad=1"
+    first = standings.read(header, "consent", gpc=False, now=NOW.timestamp())
+    assert first.grants.services == frozenset(SMALL.services)
+    revocations.add(Revocation(subject=b"s" * 16, not_before=EVER, until=NOW + timedelta(days=400)))
+    found = standings.read(header, "consent", gpc=False, now=NOW.timestamp())
+    assert found.receipt is None
+    assert found.sure
+    assert found.grants.services == {"login"}
+    assert found.unwelcome == ("_ad",)
+
+
+def test_a_receipt_of_after_the_revocation_counts() -> None:
+    """A part was taken back: the new receipt stands, the copies of the old one do not."""
+    standings, _ = revocable(
+        Revocation(subject=b"s" * 16, not_before=NOW + timedelta(minutes=1), until=NOW + timedelta(days=400))
+    )
+    answer = Answer(method=Method.CUSTOM, asked=tuple(SMALL.purposes), purposes=frozenset({"social"}))
+    for late, subject, counts in ((0, b"s", False), (59, b"s", False), (60, b"s", True), (0, b"o", True)):
+        made = decide(SMALL, None, answer, now=NOW + timedelta(seconds=late), subject=subject * 16)
+        header = f"consent={RECEIPTS.write(made)}"
+        found = standings.read(header, "consent", gpc=False, now=NOW.timestamp() + 120)
+        assert ("youtube" in found.grants.services) is counts
+
+
+def test_before_the_store_was_reached_no_subject_is_granted_anything() -> None:
+    """But nobody is asked again, and nobody loses a cookie: the receipt is still there, and counts as soon as known."""
+    standings, revocations = revocable(away=True)
+    header = f"consent={receipt()}; _ad=1; colours=1"
+    found = standings.read(header, "consent", gpc=False, now=NOW.timestamp())
+    assert found.grants.services == {"login"}
+    assert found.grants.purposes == {"necessary"}
+    assert found.receipt is not None
+    assert not found.sure
+    assert found.unwelcome == ()
+    assert found.grants.variant not in {standings.everybody.grants.variant, read_alone(header).grants.variant}
+    revocations._load = lambda _: ()
+    revocations.refresh()
+    assert standings.read(header, "consent", gpc=False, now=NOW.timestamp()) == read_alone(header)
+
+
+def read_alone(header: str) -> Standing:
+    """What the visitor has where nothing can be revoked."""
+    return STANDINGS.read(header, "consent", gpc=False, now=NOW.timestamp())
+
+
+def test_who_refused_waits_for_nothing() -> None:
+    """A receipt without a subject, and none at all, never wait for the store."""
+    standings, _ = revocable(away=True)
+    begin = time.monotonic()
+    for header in (None, "other=1", "consent=forged", f"consent={receipt(Method.REJECT_ALL)}"):
+        assert standings.read(header, "consent", gpc=False, now=NOW.timestamp()).sure
+    assert time.monotonic() - begin < 0.2
+
+
+def test_the_first_who_has_a_subject_waits_a_moment() -> None:
+    """A quarter of a second, once per process, however many ask."""
+    standings, _ = revocable(away=True)
+    begin = time.monotonic()
+    for _ in range(100):
+        assert not standings.read(f"consent={receipt()}", "consent", gpc=False, now=NOW.timestamp()).sure
+    assert 0.2 < time.monotonic() - begin < 1
+
+
+@given(st.binary(min_size=16, max_size=16), st.booleans())
+def test_a_revocation_concerns_nobody_else(subject: bytes, withdrawn: bool) -> None:
+    """The law: what is revoked for one subject changes nothing for another, and never grants anything."""
+    standings, _ = revocable(
+        *[Revocation(subject=b"s" * 16, not_before=EVER, until=NOW + timedelta(days=400))] if withdrawn else []
+    )
+    answer = Answer(method=Method.ACCEPT_ALL, asked=tuple(SMALL.purposes))
+    made: Decision = decide(SMALL, None, answer, now=NOW, subject=subject)
+    found = standings.read(f"consent={RECEIPTS.write(made)}", "consent", gpc=False, now=NOW.timestamp())
+    everything = not withdrawn or subject != b"s" * 16
+    assert found.grants.services == (set(SMALL.services) if everything else {"login"})

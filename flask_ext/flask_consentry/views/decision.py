@@ -133,6 +133,13 @@ def _ask_again(state: State, visit: Visit, said: Submitted) -> BaseResponse:
 
 
 def _decide(state: State, visit: Visit, given: Answer) -> Decision:
+    """What is decided now. Nothing is added to a receipt of which nobody knows whether it was taken back.
+
+    :raises Refused: 503, that cannot be known now.
+    """
+    adds = not given.is_refusal and not set(state.policy.purposes) <= set(given.asked)
+    if adds and not visit.standing.sure:
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "earlier answers cannot be checked now; nothing was granted")
     return decide(state.policy, visit.decision, given, now=visit.now, subject=state.entropy(16))
 
 

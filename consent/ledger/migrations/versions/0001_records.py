@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0001"
+branch_labels = ("ledger",)
 down_revision = None
 
 

@@ -1,0 +1,230 @@
+"""Deleting what is private of records, so that the log still proves everything else.
+
+What goes is the record with its salt; without these 32 random bytes its leaf says nothing any more. What stays is the
+leaf, and a new one that says why the record is missing: an *erasure* names one index, a *purge* a day before which
+records have been deleted by the site's own rule. A subject's live grant is withdrawn first.
+
+Sources: GDPR Art. 17 (erasure), Art. 5(1)(e) (storage limitation), Art. 7(3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..decision import Duration, Method
+from ..errors import StoreError
+from ..proof import leaf as leaves
+from ..proof.leaf import commitment
+from . import body, tables
+from .database import Database
+from .entry import Revocation
+from .moments import milliseconds, moment
+from .record import Event, Record, Surface, new_id
+from .sequencer import Head, Sequencer
+from .store import Store
+
+#: How much longer than the longest receipt a revocation is remembered: clocks differ, and a spool may come in late.
+_LONGER = timedelta(days=30)
+#: Records deleted with one statement: engines bound the number of values.
+_PIECE = 1000
+#: After every receipt there will be.
+_EVER = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What an erasure did.
+
+    :param records: How many records are gone.
+    :param withdrew: Whether a grant still stood and was withdrawn.
+    :param traces: Whether SQLite's write-ahead log still has the bytes, because somebody reads at this moment; the next
+        :meth:`Eraser.sweep` sees to it.
+    """
+
+    records: int
+    withdrew: bool
+    traces: bool = False
+
+
+class Eraser:
+    """Erases and purges the records of one site.
+
+    :param entropy: Returns that many random bytes.
+    """
+
+    def __init__(self, store: Store, sequencer: Sequencer, *, entropy: Callable[[int], bytes]) -> None:
+        self._store = store
+        self._database: Database = store.database
+        self._sequencer = sequencer
+        self._site = sequencer.site
+        self._entropy = entropy
+
+    def erase_subject(self, subject: bytes, *, now: datetime) -> Erased:
+        """Withdraw what the subject still grants, delete all its records, and say so in the log.
+
+        The withdrawal stays on record, without the subject and with its hour only. Receipts of the subject are void
+        from now on, and records of it that come in later are erased by :meth:`sweep`.
+
+        :raises StoreError: nothing was erased.
+        """
+
+        def work(connection: sa.Connection) -> Erased:
+            head = self._locked(connection)
+            self._sequencer.sequence_of(connection, head, subject)
+            records = self._records_of(connection, subject)
+            decided = (record for record, _ in reversed(records) if record.method is not Method.ONCE)
+            latest = next(decided, None)
+            live = latest is not None and latest.decision.grants_anything and latest.valid_until > now
+            if latest is not None and live:
+                self._withdraw(connection, head, latest, now)
+            self._delete(connection, head, [row for _, row in records], now)
+            ends = [record.valid_until for record, _ in records]
+            until = max([now, *ends]) + _LONGER
+            revocation = Revocation(subject=subject, not_before=_EVER, until=until, erased=True)
+            self._store.revoke(connection, revocation, now=now)
+            self._sequencer.finish(connection, head, now)
+            return Erased(records=len(records), withdrew=live)
+
+        now = now.astimezone(UTC)
+        done = self._database.transact(work)
+        return replace(done, traces=not self._leave_no_trace())
+
+    def sweep(self, *, now: datetime) -> int:
+        """Erase records of erased subjects that came in late, and forget revocations that can matter no more.
+
+        Also what another process deleted and could not clear away, but without waiting for who reads.
+
+        :return: How many records are gone.
+        :raises StoreError: it could not be done.
+        """
+        revoked, record = tables.revocation.c, tables.record.c
+        late = (
+            sa.select(revoked.subject)
+            .distinct()
+            .join(tables.record, sa.and_(record.site == revoked.site, record.subject == revoked.subject))
+            .where(revoked.site == self._site, revoked.erased)
+        )
+        over = sa.and_(revoked.site == self._site, revoked.until < milliseconds(now))
+        with self._database.read() as connection:
+            subjects = connection.scalars(late).all()
+            forget = connection.scalar(sa.select(sa.exists().where(over)))
+        gone = sum(self.erase_subject(subject, now=now).records for subject in subjects)
+        if forget:
+            self._database.transact(lambda connection: connection.execute(sa.delete(tables.revocation).where(over)))
+        self._leave_no_trace(wait=False)
+        return gone
+
+    def purge(self, before: date, *, now: datetime) -> int:
+        """Delete the records of days before *before* that stand no more, and say so in the log.
+
+        :return: How many records are gone.
+        :raises StoreError: none was deleted.
+        """
+        now = now.astimezone(UTC)
+        columns = tables.record.c
+        edge = milliseconds(datetime.combine(before, time(), tzinfo=UTC))
+        old = (columns.site == self._site, columns.recorded_at < edge, columns.valid_until <= milliseconds(now))
+        self._sequencer.seal_all(now)
+
+        def work(connection: sa.Connection) -> int:
+            head = self._locked(connection)
+            waits = sa.exists().where(
+                tables.pending.c.site == self._site, tables.pending.c.record_id == columns.record_id
+            )
+            ids = sa.select(columns.record_id).where(*old, ~waits)
+            count = connection.scalar(sa.select(sa.func.count()).select_from(ids.subquery())) or 0
+            if count:
+                public = leaves.purge(before, count, now.date())
+                head.add([public], [None])
+                self._forget(connection, ids)
+                self._sequencer.finish(connection, head, now)
+            return count
+
+        gone = self._database.transact(work)
+        self._leave_no_trace()
+        return gone
+
+    def _leave_no_trace(self, *, wait: bool = True) -> bool:
+        """Whether nothing is left of what was deleted; that it was deleted stands by now."""
+        try:
+            return self._database.forget_deleted(wait=wait)
+        except StoreError:
+            return False
+
+    def _locked(self, connection: sa.Connection) -> Head:
+        head = self._sequencer.lock(connection)
+        assert head is not None  # noqa: S101  # told to mypy: it waits
+        return head
+
+    def _records_of(self, connection: sa.Connection, subject: bytes) -> list[tuple[Record, Any]]:
+        columns = tables.record.c
+        query = (
+            sa.select(columns.record_id, columns.recorded_at, columns.body, tables.leaf.c.position)
+            .join(tables.leaf, tables.leaf.c.record_id == columns.record_id)
+            .where(columns.site == self._site, columns.subject == subject)
+            .order_by(columns.recorded_at, columns.record_id)
+        )
+        return [(body.decode(row.body.encode()), row) for row in connection.execute(query).all()]
+
+    def _withdraw(self, connection: sa.Connection, head: Head, latest: Record, now: datetime) -> None:
+        """Keep, and sequence at once, that somebody took everything back: in an hour, and by nobody."""
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        record = Record(
+            record_id=new_id(hour, self._entropy(10)),
+            site=self._site,
+            subject=None,
+            event=Event.WITHDRAWN,
+            purposes=dict.fromkeys(latest.purposes, False),
+            services=(),
+            duration=Duration.SESSION,
+            valid_until=hour + timedelta(hours=24),
+            revision=latest.revision,
+            policy_hash=latest.policy_hash,
+            notice=None,
+            language=None,
+            method=Method.WITHDRAW,
+            surface=Surface.API,
+            gpc=False,
+            gpc_conflict=False,
+            gpc_overridden=False,
+            sdk_version=latest.sdk_version,
+        )
+        written, salt = body.encode(record), self._entropy(32)
+        at = milliseconds(record.recorded_at)
+        row = {
+            "record_id": record.record_id,
+            "recorded_at": at,
+            "site": self._site,
+            "subject": None,
+            "event": record.event.value,
+            "valid_until": milliseconds(record.valid_until),
+            "body": written.decode(),
+            "salt": salt,
+        }
+        connection.execute(sa.insert(tables.record).values(row))
+        public = leaves.record(commitment(salt, written), moment(at).date().isoformat())
+        head.add([public], [(record.record_id, at)])
+
+    def _delete(self, connection: sa.Connection, head: Head, rows: Sequence[Any], now: datetime) -> None:
+        if not rows:
+            return
+        head.add([leaves.erasure(row.position, now.date()) for row in rows], [None] * len(rows))
+        columns = tables.record.c
+        for begin in range(0, len(rows), _PIECE):
+            piece = [row.record_id for row in rows[begin : begin + _PIECE]]
+            self._forget(connection, sa.select(columns.record_id).where(columns.record_id.in_(piece)))
+
+    def _forget(self, connection: sa.Connection, ids: sa.Select[Any]) -> None:
+        """Delete the records of *ids*, and every way from elsewhere to them."""
+        submission, leaf, record = tables.submission, tables.leaf, tables.record
+        connection.execute(
+            sa.delete(submission).where(submission.c.site == self._site, submission.c.record_id.in_(ids))
+        )
+        gone = (leaf.c.site == self._site, leaf.c.record_id.in_(ids))
+        connection.execute(sa.update(leaf).where(*gone).values(record_id=None, recorded_at=None))
+        connection.execute(sa.delete(record).where(record.c.site == self._site, record.c.record_id.in_(ids)))

@@ -1,0 +1,189 @@
+"""Whose receipts count no more although they are signed and within their time: withdrawn elsewhere, or erased.
+
+A cookie can be copied, kept and sent again. So what was taken back has to be known where cookies are read: in the
+memory of every process, filled from the store every few seconds and asked once per page.
+
+Until the store was reached once, a process knows nothing, and no receipt with a subject grants anything. Later failures
+change nothing: what was known stays known.
+
+Sources: GDPR Art. 7(3) (withdrawing is as easy as giving), Art. 17 (erasure).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from weakref import WeakSet
+
+from ..decision import SKEW, Decision
+from ..errors import StoreError
+from .entry import Revocation
+from .moments import milliseconds
+
+#: How often a process looks, so that all of them know within 10 seconds.
+EVERY = timedelta(seconds=3)
+#: How often everything is read anew.
+_ALL_EVERY = timedelta(minutes=10)
+#: How far a look reaches back behind the one before: a transaction may commit late, and the hosts' clocks differ.
+_OVERLAP = timedelta(minutes=2) + SKEW
+#: For a subject whose receipts never count again.
+EVER = datetime(9000, 1, 1, tzinfo=UTC)
+_EVER = milliseconds(EVER)  # one number for many
+
+#: Gives the revocations that were added since a moment, or all.
+Load = Callable[[datetime | None], Sequence[Revocation]]
+
+_alive: WeakSet[Revocations] = WeakSet()
+
+
+def of(previous: Decision | None, decision: Decision) -> Revocation | None:
+    """What *decision* ends of *previous*: receipts of before it, which somebody may have kept.
+
+    All of the subject's where nothing is granted any more; the earlier ones where a part was taken back, or where the
+    answer ends sooner. ``None`` where an earlier receipt says no more than the new one. Receipts know whole seconds:
+    one of the very second of the new one stays.
+    """
+    if previous is None or previous.subject is None:
+        return None
+    until = previous.valid_until + SKEW
+    if not decision.grants_anything:
+        return Revocation(subject=previous.subject, not_before=EVER, until=until)
+    overrides = previous.gpc_overridden and not decision.gpc_overridden
+    if previous.granted <= decision.granted and previous.valid_until <= decision.valid_until and not overrides:
+        return None
+    begin, before = (one.decided_at.replace(microsecond=0) for one in (decision, previous))
+    if begin < before:  # two clocks: better to ask once more than to let what was taken back go on
+        begin = before + timedelta(seconds=1)
+    return Revocation(subject=previous.subject, not_before=begin, until=until)
+
+
+class Revocations:
+    """What one process knows of the revocations of one site. Any thread may ask.
+
+    :param load: Reads the store: :meth:`.store.Store.revocations`.
+    :param clock: Returns the current time, aware.
+    :param alone: Whether nothing refreshes this in the background: then whoever asks does, every few seconds.
+    """
+
+    def __init__(self, load: Load, clock: Callable[[], datetime], *, alone: bool = False) -> None:
+        self._load = load
+        self._clock = clock
+        self._alone = alone
+        self._not_before: dict[bytes, int] = {}
+        self._own: dict[bytes, Revocation] = {}
+        self.forget()
+        _alive.add(self)
+
+    def forget(self) -> None:
+        """Begin as a process that has not looked yet: what its parent knew may be old. Own additions stay."""
+        self._changing = threading.Lock()
+        self._reading = threading.Lock()
+        self._once = threading.Event()
+        self._known = False
+        self._looked: datetime | None = None
+        self._tried: datetime | None = None
+        self._read_all: datetime | None = None
+        self._waits_until: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether the store was read since the process began."""
+        if self._alone:
+            self._keep_up()
+        return self._known
+
+    def void(self, subject: bytes, begin: int) -> bool:
+        """Whether a receipt of *subject* that begins at *begin*, seconds since 1970, counts no more."""
+        not_before = self._not_before.get(subject)
+        return not_before is not None and begin * 1000 < not_before
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is :attr:`known`, waiting for that: *seconds* for all who ask together, from the first on."""
+        if self._alone:
+            return self._known
+        if self._waits_until is None:
+            self._waits_until = time.monotonic() + seconds
+        left = self._waits_until - time.monotonic()
+        return self._once.wait(left) if left > 0 else self._known
+
+    def add(self, revocation: Revocation) -> None:
+        """Void in this process, and now, what *revocation* says; it may still be on its way to the store."""
+        with self._changing:
+            earlier = self._own.get(revocation.subject)
+            self._own[revocation.subject] = _joined(earlier, revocation) if earlier else revocation
+            _enter(self._not_before, revocation)
+
+    def refresh(self) -> None:
+        """Look into the store: for what is new, and from time to time for everything.
+
+        :raises StoreError: it cannot be read; what was known still counts.
+        """
+        with self._reading:
+            self._refresh()
+
+    def _keep_up(self) -> None:
+        """Refresh if that is due and nobody is at it. A store that cannot be read is not asked more often."""
+        now = self._clock()
+        if self._tried is not None and timedelta(0) <= now - self._tried < EVERY:
+            return
+        if self._reading.acquire(blocking=False):
+            try:
+                self._refresh()
+            except StoreError:
+                pass
+            finally:
+                self._reading.release()
+
+    def _refresh(self) -> None:
+        now = self._tried = self._clock()
+        fresh = self._read_all is not None and timedelta(0) <= now - self._read_all < _ALL_EVERY
+        since = self._looked - _OVERLAP if fresh and self._looked is not None else None
+        found = [revocation for revocation in self._load(since) if revocation.until > now]
+        with self._changing:
+            self._enter_all(found, anew=since is None, now=now)
+        self._looked = now
+        if since is None:
+            self._read_all = now
+        self._known = True
+        self._once.set()
+
+    def _enter_all(self, found: Sequence[Revocation], *, anew: bool, now: datetime) -> None:
+        voids: dict[bytes, int] = {} if anew else self._not_before
+        for revocation in found:
+            _enter(voids, revocation)
+            own = self._own.get(revocation.subject)
+            if own is not None and _joined(own, revocation) == revocation:
+                del self._own[revocation.subject]
+        self._own = {subject: own for subject, own in self._own.items() if own.until > now}
+        for own in self._own.values():
+            _enter(voids, own)
+        self._not_before = voids
+
+
+def _enter(voids: dict[bytes, int], revocation: Revocation) -> None:
+    """What was void stays void."""
+    not_before = _EVER if revocation.not_before >= EVER else milliseconds(revocation.not_before)
+    if voids.get(revocation.subject, -1) < not_before:
+        voids[revocation.subject] = not_before
+
+
+def _joined(one: Revocation, other: Revocation) -> Revocation:
+    """Both in one: at least as void as either."""
+    return Revocation(
+        subject=one.subject,
+        not_before=max(one.not_before, other.not_before),
+        until=max(one.until, other.until),
+        erased=one.erased or other.erased,
+    )
+
+
+def _forget_all() -> None:
+    for revocations in list(_alive):
+        revocations.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
