@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 import subprocess
@@ -23,101 +21,11 @@ from tests.policies import SMALL
 from .conftest import Site
 
 
-@pytest.fixture
-def recorded(site: Site) -> Site:
-    """A site with a refusal on 3 March, a grant on the 4th and a withdrawal on the 5th."""
-    site.post(answer="reject_all", notice=site.token())
-    site.client.delete_cookie("consent")
-    site.clock.advance(days=1)
-    site.accept()
-    site.clock.advance(days=1)
-    site.post(answer="withdraw")
-    return site
-
-
 def run(site: Site, *arguments: str) -> str:
     """What a command printed."""
     result = site.app.test_cli_runner().invoke(consent_commands, arguments)
     assert result.exit_code == 0, result.output
     return str(result.output)
-
-
-def test_ndjson_holds_notices_and_records(recorded: Site) -> None:
-    """Every line is JSON; each record's notice is among the notices; the order is that of time."""
-    lines = [json.loads(line) for line in run(recorded, "export").splitlines()]
-    notices = {line["digest"] for line in lines if line["type"] == "notice"}
-    records = [line for line in lines if line["type"] == "record"]
-    assert [record["event"] for record in records] == ["refused", "given", "withdrawn"]
-    assert {record["notice"] for record in records if record["notice"]} <= notices
-    assert records[0]["subject"] is None
-    assert records[0]["recorded_at"] == "2026-03-03T12:00:00.000+00:00"
-    assert records[1]["subject"] == records[2]["subject"]
-    assert records[2]["supersedes"] == records[1]["record_id"]
-    assert records[1]["purposes"] == {"preferences": True, "statistics": True, "social": True, "marketing": True}
-
-
-def test_ndjson_says_what_runs_unasked_and_why(recorded: Site) -> None:
-    """The first line is the policy, with the reason of each necessary service."""
-    first = json.loads(run(recorded, "export", "--since", "2027-01-01").splitlines()[0])
-    assert first["type"] == "policy"
-    assert first["site"] == "example"
-    assert first["policy_hash"] == recorded.state.policy.digest
-    assert first["necessary"] == [
-        {"service": "login", "name": "Login", "reason": "Keeps members logged in.", "routes": []}
-    ]
-
-
-def test_csv_is_a_table(recorded: Site) -> None:
-    """A heading and a row for each record, purposes readable."""
-    rows = list(csv.DictReader(io.StringIO(run(recorded, "export", "--format", "csv"))))
-    assert [row["event"] for row in rows] == ["refused", "given", "withdrawn"]
-    assert "statistics=yes" in rows[1]["purposes"]
-    assert rows[0]["subject"] == ""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "events"),
-    [
-        (["--since", "2026-03-04"], ["given", "withdrawn"]),
-        (["--until", "2026-03-04"], ["refused"]),
-        (["--since", "2026-03-04T00:00+00:00", "--until", "2026-03-05"], ["given"]),
-        (["--since", "2026-03-03T13:00+01:00", "--until", "2026-03-03T12:00:01"], ["refused"]),
-        (["--since", "2027-01-01"], []),
-    ],
-)
-def test_records_of_a_time(recorded: Site, arguments: list[str], events: list[str]) -> None:
-    """From a moment on, and before another."""
-    rows = csv.DictReader(io.StringIO(run(recorded, "export", "--format", "csv", *arguments)))
-    assert [row["event"] for row in rows] == events
-
-
-def test_a_wrong_date_is_explained(recorded: Site) -> None:
-    """The error shows how to write one."""
-    result = recorded.app.test_cli_runner().invoke(consent_commands, ["export", "--since", "yesterday"])
-    assert result.exit_code == 2
-    assert "2026-03-03" in result.output
-
-
-def test_an_export_goes_to_a_file(recorded: Site, tmp_path: Path) -> None:
-    """Whole, or not at all."""
-    target = tmp_path / "out.ndjson"
-    assert run(recorded, "export", "--output", str(target)) == ""
-    assert len(target.read_text(encoding="utf-8").splitlines()) == 5
-
-
-def test_cells_that_a_spreadsheet_would_run_are_neutralised() -> None:
-    """``=`` and its like get an apostrophe in front."""
-    from consent.ledger.export import _harmless
-
-    assert [_harmless(cell) for cell in ("=1+1", "+1", "-1", "@x", "\tx", "plain", None)] == [
-        "'=1+1",
-        "'+1",
-        "'-1",
-        "'@x",
-        "'\tx",
-        "plain",
-        "",
-    ]
 
 
 def test_check_says_what_is_declared(site: Site) -> None:

@@ -1,26 +1,28 @@
-"""``flask consent export``: the records as a file."""
+"""``flask consent export``: the records as a file that can be verified, looked at, or handed to another system."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
-from flask.cli import with_appcontext
 
-from consent import StoreError
-from consent.ledger import export as exports
+from consent.ledger import Event
+from consent.ledger.export import Declarations, Selection
 
-from . import application
+from ..state import State
+from .exporting import Export, Exporting
+from .running import within
 
 if TYPE_CHECKING:
-    _ParamType = click.ParamType[datetime]
+    _MomentType = click.ParamType[datetime]
+    _SubjectType = click.ParamType[bytes]
 else:
-    _ParamType = click.ParamType  # generic from click 8.4 on; older ones are allowed
+    _MomentType = _SubjectType = click.ParamType  # generic from click 8.4 on; older ones are allowed
 
 
-class _Moment(_ParamType):
+class _Moment(_MomentType):
     """A day or a moment in ISO 8601; UTC where no offset is given."""
 
     name = "iso-8601"
@@ -35,29 +37,83 @@ class _Moment(_ParamType):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class _Subject(_SubjectType):
+    """The 16 bytes of a subject, in hexadecimal."""
+
+    name = "hex"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        text = str(value).strip().lower()
+        if len(text) != 32 or not set(text) <= set("0123456789abcdef"):
+            self.fail(
+                f"{value!r} is no subject; write its 32 hexadecimal digits, as they stand in a record", param, ctx
+            )
+        return bytes.fromhex(text)
+
+
 @click.command("export")
-@click.option("--format", "form", type=click.Choice(["ndjson", "csv"]), default="ndjson", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["ndjson", "csv", "dpv", "kantara"]),
+    default="ndjson",
+    show_default=True,
+    help="ndjson can be verified; csv is for looking at; dpv is ISO/IEC TS 27560 as JSON-LD; kantara holds receipts of "
+    "given consents.",
+)
 @click.option("--since", type=_Moment(), help="Records from this day or moment on (ISO 8601, UTC).")
 @click.option("--until", type=_Moment(), help="Records before this day or moment.")
+@click.option("--purpose", "purposes", multiple=True, metavar="ID", help="Records about it. May be repeated.")
+@click.option("--event", "events", multiple=True, type=click.Choice([one.value for one in Event]), help="Repeatable.")
+@click.option("--subject", type=_Subject(), help="Records of one subject, as its records name it.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="NOTEFILE",
+    help="Make a selection provable against this earlier checkpoint. May be repeated.",
+)
 @click.option(
     "--output",
-    type=click.File("w", encoding="utf-8", atomic=True),
     default="-",
-    help="A file. Default: standard output.",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="A file, replaced when the export is whole. Default: standard output.",
 )
-@with_appcontext
-def export(form: str, since: datetime | None, until: datetime | None, output: TextIO) -> None:
-    """Write the records, oldest first.
+@click.option("--resume", is_flag=True, help="Go on with an export that broke off (FILE.part).")
+@click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong.")
+@within
+def export(
+    state: State,
+    /,
+    *,
+    form: str,
+    checkpoints: tuple[Path, ...],
+    output: Path,
+    resume: bool,
+    quiet: bool,
+    **selected: Any,
+) -> None:
+    """Write the records, in the order of the log. What waits is sequenced and signed first.
 
-    ndjson is the exact form, with the notices that visitors saw and the reasons of what is necessary; csv is for
-    looking at.
+    An ndjson export holds everything that `consentry verify` needs; a selection verifies as PARTIAL. A file is made for
+    its owner alone: it holds personal data.
     """
-    state = application.state()
-    records = state.store.records(since=since, until=until)
-    lines: Iterable[str] = exports.to_csv(records)
-    if form == "ndjson":
-        lines = exports.ndjson(records, state.store.notices(), policy=state.policy)
-    try:
-        output.writelines(lines)
-    except StoreError as error:
-        raise click.ClickException(f"{error}: {error.__cause__}") from None
+    target = None if str(output) == "-" else output
+    if form != "ndjson" and (resume or checkpoints):
+        raise click.UsageError("--resume and --checkpoint are for ndjson; the other formats are begun anew, unproved")
+    if resume and target is None:
+        raise click.UsageError("--resume needs the --output of the export that broke off")
+    selection = _selection(state, **selected)
+    wanted = Export(form=form, selection=selection, checkpoints=checkpoints, target=target, resume=resume)
+    Exporting(state, wanted, quiet=quiet).run()
+
+
+def _selection(state: State, *, purposes: tuple[str, ...], events: tuple[str, ...], **others: Any) -> Selection:
+    known = Declarations(state.policy, state.ledger.store.editions()).purposes
+    for purpose in purposes:
+        if purpose not in known:
+            raise click.UsageError(f"--purpose: {purpose!r} was never declared. Declared are: {', '.join(known)}")
+    return Selection(purposes=frozenset(purposes), events=frozenset(map(Event, events)), **others)
