@@ -2,8 +2,8 @@
 
 A warning never stops a site; what must stop it is :mod:`.loader`'s work.
 
-Sources: CNIL deliberation 2020-091 (13 months; refusing as easy and as lasting as accepting), GDPR Art. 13(1)
-(controller and contact), ePrivacy Directive Art. 5(3) (strictly necessary is narrow).
+Sources: CNIL deliberation 2020-091 (13 months; refusing as easy and as lasting as accepting), GDPR Art. 7(1) (consent
+has to be shown), Art. 13(1) (controller and contact), ePrivacy Directive Art. 5(3) (strictly necessary is narrow).
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ def advise(policy: Policy) -> Iterator[Advice]:
         yield Advice(
             "decision.lifetime", "an answer stands for more than 13 months", "Ask again at least every 13 months"
         )
+    if policy.retention and policy.retention < policy.lifetime:
+        remedy = "Keep them for as long as anybody may ask for the proof, which is longer than an answer stands"
+        yield Advice("record.retention", "records may be deleted as soon as their answer ends", remedy)
     for purpose in policy.purposes:
         if not policy.services_of[purpose]:
             remedy = "Declare a service for it, or remove it: visitors are asked for something that never runs"

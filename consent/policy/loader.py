@@ -169,6 +169,7 @@ def _build(data: Mapping[str, Any]) -> Policy:
         services={key: _service(key, fields, controller) for key, fields in data.get("services", {}).items()},
         lifetime=lifetime,
         refusal_lifetime=decision.get("refusal_lifetime", lifetime),
+        retention=data.get("record", {}).get("retention"),
         source=json.dumps(PolicySchema().dump(data), sort_keys=True, ensure_ascii=False, default=str),
     )
 

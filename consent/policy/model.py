@@ -208,6 +208,7 @@ class Policy:
     :param services: Declared services by id, in the file's order.
     :param lifetime: How long a persistent answer stands.
     :param refusal_lifetime: How long a persistent full refusal stands.
+    :param retention: How long records are kept before ``flask consent purge`` deletes them; ``None``: none is deleted.
     :param source: Canonical text of everything declared; :attr:`digest` is made of it.
     """
 
@@ -219,6 +220,7 @@ class Policy:
     lifetime: Lifetime
     refusal_lifetime: Lifetime
     source: str
+    retention: Lifetime | None = None
     #: Changes when any visitor has to be asked anew: 8 hexadecimal digits.
     revision: str = field(init=False)
     #: SHA-256, hexadecimal, of :attr:`source`: changes with every character declared.

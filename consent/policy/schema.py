@@ -102,6 +102,10 @@ class DecisionSchema(_Strict):
     refusal_lifetime = _LifetimeField()
 
 
+class RecordSchema(_Strict):
+    retention = _LifetimeField()
+
+
 class TextSchema(_Strict):
     label = fields.String(required=True, validate=_LINE)
     description = fields.String(required=True, validate=validate.Length(1, 2000))
@@ -195,6 +199,7 @@ class PolicySchema(_Strict):
     languages = fields.List(fields.String(validate=_LANGUAGE), validate=validate.Length(min=1))
     controller = fields.Nested(ControllerSchema)
     decision = fields.Nested(DecisionSchema)
+    record = fields.Nested(RecordSchema)
     purposes = fields.Dict(keys=fields.String(validate=_ID), values=fields.Nested(PurposeSchema))
     services = fields.Dict(keys=fields.String(validate=_ID), values=fields.Nested(ServiceSchema))
 

@@ -1,4 +1,4 @@
-"""``flask consent``: check a policy, look into the catalogue, discover, export the record. One command a module.
+"""``flask consent``: the policy and what is undeclared; the record, its log and its keys. One command a module.
 
 Registered as a plug-in of Flask's command line, so that ``check`` also works on a policy with which the application
 does not start.
@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from flask.cli import AppGroup
 
+from .anchor import anchor
 from .catalogue import listing
 from .check import check
+from .db import db
 from .discover import discover
+from .erase import erase
 from .export import export
+from .keys import keys
+from .notice import notice
+from .purge import purge
+from .seal import seal
+from .status import status
 
 __all__ = ["consent_commands"]
 
-consent_commands = AppGroup("consent", help="Consent: the policy, the catalogue, what is undeclared, the record.")
-for command in (check, listing, discover, export):
+consent_commands = AppGroup("consent", help="Consent: the policy, what is undeclared, the record and its proof.")
+for command in (check, listing, discover, export, notice, erase, purge, seal, anchor, keys, status, db):
     consent_commands.add_command(command)

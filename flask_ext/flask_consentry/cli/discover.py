@@ -30,7 +30,7 @@ def discover(since: datetime | None, as_json: bool) -> None:
     """Tell what pages load and store that nobody declared, and what to paste."""
     state = application.state()
     try:
-        rows = list(state.store.sightings(since=since.date() if since else None))
+        rows = list(state.ledger.counts.sightings(since=since.date() if since else None))
     except StoreError as error:
         raise click.ClickException(f"{error}: {error.__cause__}") from None
     findings = find(rows, state.policy, state.gate.cookies, catalogue.search())

@@ -1,0 +1,43 @@
+"""``flask consent seal``: give all that waits its place in the log, and sign it."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .. import publishing, signals
+from ..state import State
+from .running import app, count, within
+
+
+@click.command("seal")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+@within
+def seal(state: State, *, as_json: bool) -> None:
+    """Sequence and sign all that waits now.
+
+    The site does this by itself, unless CONSENT_BACKGROUND is off. Exits with 1 if there is no key to sign with.
+    """
+    ledger = state.ledger
+    publishing.publish(app(), now=state.clock())
+    shipped = batch = ledger.shipper.ship()
+    while batch:
+        batch = ledger.shipper.ship()
+        shipped += batch
+    before = ledger.sequencer.status().checkpoint
+    done = ledger.sequencer.seal_all(state.clock())
+    after = ledger.sequencer.status()
+    if after.checkpoint != before:
+        signals.send(app(), signals.checkpoint_signed, size=after.checkpoint_size)
+    signed = after.checkpoint is not None and after.checkpoint_size == after.size
+    if as_json:
+        said = {"size": after.size, "added": done.added, "shipped": shipped, "signed": signed}
+        click.echo(json.dumps(said | {"checkpoint": after.checkpoint}, indent=2))
+    else:
+        click.echo(f"{count(after.size, 'entry')} in the log, {done.added} of them new.")
+        if signed:
+            click.echo(f"\n{after.checkpoint}", nl=False)
+    if not signed:
+        remedy = "Run: flask consent keys new, or run this command on a host that has the key"
+        raise click.ClickException(f"the log is not signed: there is no key in {ledger.keys.source}. {remedy}")
