@@ -9,13 +9,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_time
 from babel.units import format_unit
 
 from ..lifetime import Lifetime
@@ -67,6 +67,14 @@ class Wording:
     def date(self, moment: datetime) -> str:
         """A day as people write it."""
         return format_date(moment.date(), format="long", locale=self._locale)
+
+    def time(self, moment: datetime) -> str:
+        """An hour and its minute in UTC as people write them, without the word UTC."""
+        return format_time(moment.astimezone(UTC), format="short", locale=self._locale)
+
+    def name_of(self, language: str) -> str:
+        """Name of a language, of which the BCP 47 tag is given; the tag itself where CLDR has no name."""
+        return str(self._locale.languages.get(language, language))
 
     @property
     def _locale(self) -> Locale:

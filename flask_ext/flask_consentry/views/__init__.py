@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, request
 
 from ..current import visit
-from . import decision, pages, report, wrapper
+from . import decision, metrics, pages, receipt, report, wrapper
 
 
 def blueprint() -> Blueprint:
@@ -16,6 +16,9 @@ def blueprint() -> Blueprint:
     made.add_url_rule("/decision", "decision", decision.post, methods=["POST"])
     made.add_url_rule("/report", "report", report.post, methods=["POST"])
     made.add_url_rule("/preferences", "preferences", pages.preferences)
+    made.add_url_rule("/receipt", "receipt", receipt.get)
+    made.add_url_rule("/receipt", "receipt_wish", receipt.post, methods=["POST"])
+    made.add_url_rule("/metrics", "metrics", metrics.get)
     made.add_url_rule("/banner", "banner", pages.banner)
     made.add_url_rule("/state", "state", pages.state_of_visitor)
     made.add_url_rule("/embed/<service>/<token>", "embed", wrapper.embed)
