@@ -136,8 +136,12 @@ class Database:
 
         :raises StoreError: they could not be.
         """
-        with self._reported("written"), self._engine(upgrade=False).begin() as connection:
-            migrations.upgrade(connection, target)
+        try:
+            with self._reported("written"), self._engine(upgrade=False).begin() as connection:
+                migrations.upgrade(connection, target)
+        except StoreError:
+            if migrations.newest() not in self.current():  # else another host did it at the same time
+                raise
 
     def current(self) -> tuple[str, ...]:
         """The versions of the tables, one of each branch; empty where there are none.
@@ -272,9 +276,23 @@ class Database:
         except OSError as error:
             raise StoreError(f"the folder of {self.path} cannot be made ({error.strerror})") from error
         engine = sa.create_engine(self._url, connect_args={"timeout": self._timeout}, hide_parameters=True)
-        sa.event.listen(engine, "connect", _on_connect)
+        sa.event.listen(engine, "connect", self._on_connect)
         sa.event.listen(engine, "begin", _on_begin)
         return engine
+
+    def _on_connect(self, connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not guessed by the driver
+        end = time.monotonic() + self._timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError as error:  # of several that make the file, SQLite lets none wait here
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {pragma}")
 
     def _postgresql(self) -> sa.Engine:
         given = self._url.normalized_query
@@ -327,12 +345,6 @@ def _reason(error: Exception) -> str:
         return ""
     first, _, _ = str(told).strip().partition("\n")
     return f" ({first})" if first else ""
-
-
-def _on_connect(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _on_begin(connection: sa.Connection) -> None:

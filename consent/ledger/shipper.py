@@ -1,7 +1,8 @@
 """From the spool to the store, batch by batch, each entry once however often this is interrupted.
 
 An entry leaves the spool only when the store has it, and the store keeps one record id once. What waits has been
-acknowledged to its visitor, so it is kept under its own id even where it repeats another answer.
+acknowledged to its visitor, so it is kept under its own id even where it repeats another answer, unless that one proves
+the same receipt.
 
 An entry that the store will not have is set aside, where it stays, and holds up no other. A store that is down is not
 such a case: then all of them stay where they are.

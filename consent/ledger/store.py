@@ -20,7 +20,7 @@ from . import body, stroke, tables
 from .database import Database
 from .entry import Entry, KeptNotice, Revocation
 from .moments import milliseconds, moment
-from .record import Record
+from .record import Event, Record
 from .sequencer import lock_head
 from .statements import Prepared, insert, insert_for
 
@@ -62,8 +62,8 @@ class Store:
     def append_many(self, entries: Sequence[Entry], *, now: datetime, acknowledged: bool = False) -> list[Record]:
         """:meth:`append` of each, in one transaction; an entry that was kept before is not kept twice.
 
-        :param acknowledged: Visitors hold receipts of these entries already. Each is kept under its own id, even if it
-            repeats another.
+        :param acknowledged: Visitors hold receipts of these entries already. One that repeats another is kept all the
+            same, under its own id, unless the other proves its receipt as well.
         :raises StoreError: none was kept.
         """
 
@@ -236,8 +236,8 @@ class Store:
         claims = [self._claim(entry) for entry in fresh.values()]
         # Claimed before anything is looked for: whoever sends the same form at the same time waits here.
         is_new = not claims or statements.claim.execute(connection, claims).rowcount == len(claims)
-        if not acknowledged and (not is_new or any(entry.unchanged for entry in fresh.values())):
-            fresh = self._not_repeated(connection, fresh, kept, same)
+        if not is_new or (not acknowledged and any(entry.unchanged for entry in fresh.values())):
+            fresh = self._not_repeated(connection, fresh, kept, same, acknowledged=acknowledged)
         chain: dict[bytes, list[Record]] = {}
         records, waiting = [], []
         for entry in fresh.values():
@@ -281,6 +281,8 @@ class Store:
         entries: Mapping[uuid.UUID, Entry],
         kept: dict[uuid.UUID, Record],
         same: dict[uuid.UUID, uuid.UUID],
+        *,
+        acknowledged: bool,
     ) -> dict[uuid.UUID, Entry]:
         """Those of *entries*, all claimed, that repeat nothing.
 
@@ -290,6 +292,8 @@ class Store:
         fresh: dict[uuid.UUID, Entry] = {}
         for own, entry in entries.items():
             earlier = self._by_id(connection, own) or self._earlier(connection, entry, fresh)
+            if earlier is not None and acknowledged and not _proves(earlier, entry.record):
+                earlier = None  # somebody holds a receipt that this one record alone can prove
             if earlier is None:
                 fresh[own] = entry
             elif earlier.record_id in fresh:
@@ -391,7 +395,16 @@ class _Statements:
 def repeats(record: Record, earlier: Record) -> bool:
     """Whether *record* says again what *earlier* said just before, and still stands for. Clocks of two hosts differ."""
     between = abs(record.recorded_at - earlier.recorded_at)
-    return between <= _REPEATED_WITHIN and record.recorded_at < earlier.valid_until
+    within = _REPEATED_WITHIN
+    if Event.REFUSED in (record.event, earlier.event):
+        within += timedelta(hours=1)  # of a refusal the hour alone is known
+    return between <= within and record.recorded_at < earlier.valid_until
+
+
+def _proves(earlier: Record, record: Record) -> bool:
+    """Whether *earlier* proves the receipt of *record* as well."""
+    same = (earlier.purposes, earlier.services) == (record.purposes, record.services)
+    return same and (earlier.subject == record.subject or not record.decision.grants_anything)
 
 
 def _row(record: Record, written: bytes, salt: bytes) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class Writer:
             if not self._breaker().wants_a_try():
                 raise
             return self._store_it(entry)
-        if self._breaker().wants_a_try():
+        if kept.record is entry.record and self._breaker().wants_a_try():
             self._desk().take_in(Job(entry))
         return kept
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from flask import request
 
 from consent import Answer, Decision, Duration, StoreError
 from consent.audience.device import device
 from consent.grants import conflicts
-from consent.ledger import Entry, Event, KeptNotice, Record, Submission, Surface, draw_up, revocations
+from consent.ledger import Entry, Event, KeptNotice, Record, Surface, draw_up, revocations
 from consent.ledger.record import new_id
 from consent.notice import Notice
 from consent.version import VERSION
 
 from . import embeds, render
 from .state import State
+from .submission import submission
 from .visit import Visit
 
 
@@ -36,14 +35,11 @@ def keep(
     :param key: What the form or the client calls this submission; empty if it does not.
     :raises StoreError: nothing was recorded.
     """
-    submission = Submission(
-        request=_hash(key or state.entropy(16).hex(), *_said(answer)), before=_hash(visit.receipt or "")
-    )
     record = _record(state, visit, answer, decision, notice, surface)
     entry = Entry(
         record=record,
         salt=state.entropy(32),
-        submission=submission,
+        submission=submission(state, visit, answer, key),
         unchanged=decision is None or _changes_nothing(visit.decision, decision),
         first=visit.decision is None or visit.decision.subject is None,
         notice=words(notice) if notice else None,
@@ -117,13 +113,3 @@ def _changes_nothing(previous: Decision | None, decision: Decision) -> bool:
         (dict(one.answers), one.services, one.duration, one.gpc_overridden) for one in (previous, decision)
     )
     return before == after
-
-
-def _said(answer: Answer) -> tuple[str, ...]:
-    ticked = (" ".join(sorted(names)) for names in (answer.asked, answer.purposes, answer.services))
-    override = "override" if answer.override_gpc else ""
-    return (answer.method, answer.duration, override, *ticked)
-
-
-def _hash(*parts: str) -> str:
-    return sha256("\x1f".join(parts).encode()).hexdigest()

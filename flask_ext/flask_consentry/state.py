@@ -54,6 +54,7 @@ class State:
     embeds: Seal
     tickets: Seal
     claims: Seal
+    subjects: Seal
     beacons: Beacons
     gate: HeaderGate
     pages: HtmlGate
@@ -95,6 +96,7 @@ def build(
         notices=NoticeTokens(policy, keys),
         embeds=Seal(keys, site=policy.site, use="embed"),
         tickets=Seal(keys, site=policy.site, use="once"),
+        subjects=Seal(keys, site=policy.site, use="subject"),
         claims=Seal(keys, site=policy.site, use="claim"),
         beacons=Beacons(policy, keys),
         gate=gate,

@@ -25,6 +25,7 @@ from .. import embeds, marker, recording, render, stand_in
 from ..current import state as current_state
 from ..current import visit as current_visit
 from ..state import State
+from ..submission import subject
 from ..visit import Visit
 from . import intake, pages
 from .origin import safe_next
@@ -59,7 +60,7 @@ def _take(state: State, visit: Visit, said: Submitted) -> BaseResponse:
     given = _answer(state, visit, said, notice)
     try:
         given.check(state.policy)
-        decision = None if given.method is Method.ONCE else _decide(state, visit, given)
+        decision = None if given.method is Method.ONCE else _decide(state, visit, given, said.key)
     except AnswerError as error:
         if notice is None and not given.is_refusal:
             return _ask_again(state, visit, said)
@@ -132,7 +133,7 @@ def _ask_again(state: State, visit: Visit, said: Submitted) -> BaseResponse:
     return make_response(page, HTTPStatus.CONFLICT)
 
 
-def _decide(state: State, visit: Visit, given: Answer) -> Decision:
+def _decide(state: State, visit: Visit, given: Answer, key: str) -> Decision:
     """What is decided now. Nothing is added to a receipt of which nobody knows whether it was taken back.
 
     :raises Refused: 503, that cannot be known now.
@@ -140,7 +141,7 @@ def _decide(state: State, visit: Visit, given: Answer) -> Decision:
     adds = not given.is_refusal and not set(state.policy.purposes) <= set(given.asked)
     if adds and not visit.standing.sure:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "earlier answers cannot be checked now; nothing was granted")
-    return decide(state.policy, visit.decision, given, now=visit.now, subject=state.entropy(16))
+    return decide(state.policy, visit.decision, given, now=visit.now, subject=subject(state, visit, given, key))
 
 
 def _answered(

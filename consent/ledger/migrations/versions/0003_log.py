@@ -5,6 +5,7 @@ Rows of the old table become records with a salt of their own, in the order of t
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -178,7 +179,7 @@ _OLD: dict[str, Any] = {
     **dict.fromkeys(("gpc", "gpc_conflict", "gpc_overridden"), sa.Boolean()),
     **dict.fromkeys(("record_id", "supersedes"), sa.Uuid()),
     **dict.fromkeys(("recorded_at", "valid_until"), sa.BigInteger()),
-    **dict.fromkeys(("purposes", "services"), sa.JSON()),
+    **dict.fromkeys(("purposes", "services"), sa.Text()),  # that hold JSON
     "subject": sa.LargeBinary(16),
 }
 
@@ -191,7 +192,7 @@ def _body(row: dict[str, Any]) -> dict[str, Any]:
         "subject": row["subject"].hex() if row["subject"] else None,
         "recorded_at": recorded.isoformat(timespec="milliseconds"),
         "valid_until": until.isoformat(timespec="seconds"),
-        "purposes": row["purposes"],
-        "services": row["services"],
+        "purposes": json.loads(row["purposes"]),
+        "services": json.loads(row["services"]),
         "supersedes": str(row["supersedes"]) if row["supersedes"] else None,
     }
