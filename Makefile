@@ -33,9 +33,11 @@ test: env ## run all tests: Python, TypeScript (where Node is) and the example s
 
 check: check-style check-types check-imports check-banner check-wheel check-lowest ## run every check beside the tests
 
-bench: env ## measure the gate against the bare application, and the HTML gate against a plain parse
+bench: env ## measure the gate against the bare application, the ledger against the bare engines
 	$(PY) -m tests.benchmarks.html
 	$(PY) -m tests.benchmarks.gate
+	$(PY) -m tests.benchmarks.decisions
+	$(PY) -m tests.benchmarks.ledger
 
 banner: $(BANNER)/node_modules/.package-lock.json ## build the browser side into the Flask extension (needs Node)
 	cd $(BANNER) && npm run build

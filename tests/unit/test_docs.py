@@ -5,11 +5,14 @@ The parts that need Flask are in tests/integration/test_docs.py.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from marshmallow import Schema
@@ -17,8 +20,13 @@ from marshmallow import Schema
 from consent import Duration, Method, PolicyError, wire
 from consent.gate.headers import Mode
 from consent.ledger import Event, Surface, tables
-from consent.ledger.export import _FIELDS as EXPORTED
+from consent.ledger.export import csv_table
+from consent.ledger.migrations import VERSION_TABLE
 from consent.policy import NECESSARY, Basis, Kind, Opens, advise, parse, schema
+from consent.proof import lines, manifest
+from consent.proof.console import _parser
+from consent.proof.leaf import Leaf
+from consent.proof.verdict import Verdict
 from consent.wording import languages, wording
 
 ROOT = Path(__file__).parents[2]
@@ -171,12 +179,86 @@ def test_decision_fields() -> None:
     assert [word for word in (*Duration, *Surface, NECESSARY) if word not in page] == []
 
 
+def rows(page: str) -> dict[str, str]:
+    """Every table row of a page that begins with a name in backticks, by that name."""
+    found = re.findall(r"^\| (`[^|]+) \|(.*)\|$", text(page), re.MULTILINE)
+    return {name: row for names, row in found for name in re.findall(r"`([\w.]+)`", names)}
+
+
 def test_record_fields() -> None:
-    """docs/record.md explains every exported field, event, method and surface, and names every table."""
+    """docs/record.md explains every exported field, event, method and surface."""
     page = text("record.md")
-    columns = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in page.splitlines() if line.startswith("| `")]
-    rows = {name for names in columns for name in names}
-    assert set(EXPORTED) <= rows
-    assert set(tables.metadata.tables) <= rows
+    assert [name for name in csv_table.COLUMNS if name not in rows("record.md") and name != "index"] == []
+    assert "`index` is the record's place in the log" in page
     visitors = set(Method) - {Method.GPC, Method.API}  # these two are not for visitors to claim
     assert [word for word in (*Event, *Surface, *sorted(visitors)) if f"`{word}`" not in page] == []
+
+
+def test_tables() -> None:
+    """docs/record.md has a row for every table, with each of its columns."""
+    described = rows("record.md")
+    for name, table in tables.metadata.tables.items():
+        assert [column.name for column in table.columns if f"`{column.name}`" not in described[name]] == [], name
+    assert VERSION_TABLE in described
+
+
+def test_kinds_of_entries() -> None:
+    """docs/record.md and docs/audit.md name every kind of entry that a log has."""
+    kinds = [leaf.kind for leaf in get_args(Leaf)]
+    assert len(kinds) == 5
+    assert [kind for kind in kinds if kind not in rows("record.md")] == []
+    assert [kind for kind in kinds if f"\n| {kind} |" not in text("audit.md")] == []
+
+
+def test_lines_of_an_export() -> None:
+    """docs/record.md has a row for every type of line, with each field that it may have."""
+    moment, proof = datetime(2026, 3, 3, tzinfo=UTC), [bytes(32)]
+    public = b'{"commitment":"","day":"2026-03-03","kind":"record"}'
+    written = [
+        lines.header_line(origin="a", site="a", made_at=moment, checkpoint="a"),
+        lines.leaf_line(0, public, body=b"{}", salt=bytes(32), proof=proof),
+        lines.notice_line(0, public, "text", "html", proof),
+        lines.edition_line(0, public, b"{}", proof),
+        lines.unsequenced_line(b"{}", bytes(32)),
+        lines.manifest_line("a"),
+    ]
+    described = rows("record.md")
+    for line in map(json.loads, written):
+        row = described[line["type"]]
+        fields = line.keys() - {"type", "manifest"}
+        assert [field for field in sorted(fields) if f"`{field}`" not in row] == [], line["type"]
+    assert lines.FORMAT in text("record.md")
+    assert manifest.FORMAT.startswith("consentry-manifest/")
+
+
+def test_verdicts() -> None:
+    """docs/audit.md has a row for every verdict, with the code that the command ends with."""
+    page = text("audit.md")
+    for verdict in Verdict:
+        assert re.search(rf"^\| `{verdict.words}` \| {verdict.value} \|", page, re.MULTILINE), verdict
+    assert [word for word in ("PARTIAL", "ANCHORED", "UNANCHORED") if f"`{word}`" not in page] == []
+
+
+def commands_of_the_verifier() -> dict[str, argparse.ArgumentParser]:
+    (group,) = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return dict(group.choices)
+
+
+def test_options_of_the_verifier() -> None:
+    """docs/audit.md names every command of ``consentry``, and has a row for every option of it."""
+    page = text("audit.md")
+    for name, command in commands_of_the_verifier().items():
+        assert f"`consentry {name} " in page
+        options = [option for action in command._actions for option in action.option_strings if option[:2] == "--"]
+        missing = [option for option in options if not re.search(rf"^\| `{option}\b", page, re.MULTILINE)]
+        assert missing == ["--help"]
+
+
+def test_commands_of_the_verifier_are_real(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every ``consentry`` command that README or docs show is one that the verifier understands."""
+    shown = [line for code in dict(blocks("console")).values() for line in code.splitlines()]
+    calls = [re.sub(r"\s#.*", "", line).removeprefix("$ ").split() for line in shown if "consentry verify" in line]
+    assert len(calls) >= 4
+    for call in calls:
+        given = _parser().parse_args(call[1:])
+        assert given.key == ["site.pub"]
