@@ -75,7 +75,7 @@ check-wheel: env
 
 check-lowest:
 	@sh scripts/environment.sh .venv-lowest requirements/lowest.txt
-	@NGINX_PATH="$$(sh scripts/nginx.sh)" && export NGINX_PATH && .venv-lowest/bin/python -m pytest tests/unit tests/integration
+	@NGINX_PATH="$$(sh scripts/nginx.sh)" && export NGINX_PATH && .venv-lowest/bin/python -m pytest -m "not slow" tests/unit tests/integration
 
 $(BANNER)/node_modules/.package-lock.json: $(BANNER)/package.json $(BANNER)/package-lock.json
 	cd $(BANNER) && npm ci --no-audit --no-fund

@@ -62,6 +62,11 @@ class Snapshot:
         self.note: str = note
         self.checkpoint = Checkpoint.parse(note.partition("\n\n")[0] + "\n")
         self._tile = lru_cache(maxsize=64)(self._read_tile)
+        if self.has_later_erasures(
+            self.size
+        ):  # what they deleted is missing below, without a cause
+            remedy = "Run: flask consent seal, on a host that has the signing key"
+            raise StoreError(f"records of {site} were erased, and the log is not signed since. {remedy}")
 
     @property
     def size(self) -> int:
@@ -168,7 +173,7 @@ class Snapshot:
 def snapshot(database: Database, site: str) -> Iterator[Snapshot]:
     """One look at the log of *site*.
 
-    :raises StoreError: the log was never signed, or cannot be read.
+    :raises StoreError: the log was never signed, or not since something was erased; or it cannot be read.
     """
     with database.read() as connection:
         yield Snapshot(connection, site)

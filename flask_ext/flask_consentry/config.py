@@ -45,8 +45,8 @@ class Settings:
     #: ``CONSENT_STORE_URL``: where records are kept. Default: ``consent.sqlite3`` in the instance folder, SQLite.
     store_url: str
     #: ``CONSENT_SIGNING_KEY``: the file of the keys that sign the log, readable by its owner alone. Default:
-    #: ``consent-signing.key`` in the instance folder.
-    signing_key: Path
+    #: ``consent-signing-SITE.key`` in the instance folder, with the policy's site id.
+    signing_key: Path | None
     #: ``CONSENT_SIGNING_KEY_TEXT``: what would stand in that file, for sites that keep secrets in their environment.
     signing_key_text: str | None = field(repr=False)
     #: ``CONSENT_STORE_TIMEOUT``: seconds that an answer waits for the store before it goes to the spool. Default 0.25.
@@ -144,11 +144,12 @@ def _store_url(app: Flask, value: Any) -> str:
     return value
 
 
-def _in_instance(name: str) -> Callable[[Flask, Any], Path]:
-    def read(app: Flask, value: Any) -> Path:
+def _in_instance(name: str | None) -> Callable[[Flask, Any], Path | None]:
+    def read(app: Flask, value: Any) -> Path | None:
         if value is not None and not (isinstance(value, str | Path) and str(value)):
             raise ValueError("not a path. Write the path of a file")
-        return Path(app.instance_path, value or name)
+        found = value or name
+        return Path(app.instance_path, found) if found else None
 
     return read
 
@@ -258,7 +259,7 @@ _READERS: Mapping[str, Callable[[Flask, Any], Any]] = {
     "geoip_database": _geoip_database,
     "record_device": _switch(default=False),
     "reload": _switch(default=False),
-    "signing_key": _in_instance("consent-signing.key"),
+    "signing_key": _in_instance(None),
     "signing_key_text": _text(re.compile(r"\s*(#|PRIVATE)"), "not a key. Write what flask consent keys new made"),
     "store_timeout": _seconds(0.25),
     "spool": _in_instance("consent-spool.sqlite3"),

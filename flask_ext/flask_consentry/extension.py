@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import click
 from flask import Flask, request
 
-from consent import StoreError, policy
+from consent import ConfigError, StoreError, policy
 
 from . import aside, jinja, jobs
 from .config import Settings
@@ -84,7 +84,7 @@ class Consentry:
 
 
 def _check(ledger: Ledger) -> None:
-    """Stop the start where records could never be kept; go on where the store is only away for now.
+    """Stop the start where records could never be kept; go on where the store is only away for now, or only the spool.
 
     :raises ConfigError: the store can be reached and cannot be used, or the file of the signing keys is wrong.
     """
@@ -93,10 +93,24 @@ def _check(ledger: Ledger) -> None:
         ledger.keys.read()
     if "db" in commands:
         return  # flask consent db makes the tables that are looked for here
+    has_spool = _has_spool(ledger)
     try:
         ledger.database.check()
     except StoreError as error:
-        _LOG.error("%s now: answers wait in the spool", error)
+        if has_spool:
+            _LOG.error("%s now: answers wait in the spool", error)
+        else:
+            _LOG.error("%s now: answers are lost until it can be reached", error)
+
+
+def _has_spool(ledger: Ledger) -> bool:
+    """Whether answers can wait on this host; the store may be well, so that the site starts all the same."""
+    try:
+        ledger.spool.check()
+    except ConfigError as error:
+        _LOG.error("the spool cannot be used, so answers are lost whenever the store is away: %s", error)
+        return False
+    return True
 
 
 def _commands() -> Iterator[str | None]:

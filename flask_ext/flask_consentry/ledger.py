@@ -6,6 +6,7 @@ Nothing here opens a database or starts a thread; that happens on first use, in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import Flask
 
@@ -56,7 +57,8 @@ def build(app: Flask, settings: Settings, policy: Policy, *, clock: Clock, entro
         """Several hosts would each make a key; a log that was signed has one already."""
         return not database.is_postgresql and sequencer.status().checkpoint is None
 
-    keys = Keyring(settings.signing_key, settings.signing_key_text, policy.site, may_make=may_make, entropy=entropy)
+    path = settings.signing_key or Path(app.instance_path, f"consent-signing-{policy.site}.key")
+    keys = Keyring(path, settings.signing_key_text, policy.site, may_make=may_make, entropy=entropy)
     sequencer = Sequencer(database, policy.site, keys)
     spool = Spool(settings.spool, cap_bytes=settings.spool_cap, clock=clock)
     writer = Writer(store, spool, clock=clock, timeout=settings.store_timeout, on_event=signals.from_writer(app))

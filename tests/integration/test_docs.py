@@ -462,7 +462,7 @@ def test_audit_with_a_checkpoint(audited: Flask, tmp_path: Path, capsys: pytest.
     assert report.startswith("VALID, ANCHORED")
     assert shape(report.partition("\n\n")[2].partition("\n\n")[2]) in samples("audit.md")
     (tmp_path / "again" / "instance").mkdir(parents=True)
-    shutil.copy(tmp_path / "site" / "instance" / "consent-signing.key", tmp_path / "again" / "instance")
+    shutil.copy(tmp_path / "site" / "instance" / "consent-signing-my-site.key", tmp_path / "again" / "instance")
     rewritten = built(tmp_path / "again")
     answered(rewritten)
     answered(rewritten)

@@ -278,7 +278,7 @@ def test_an_erasure_that_was_never_signed_stops_the_export(recorded: Site, tmp_p
     [subject] = {one.subject for one in recorded.records if one.subject}
     recorded.state.ledger.eraser.erase_subject(subject, now=recorded.clock())
     said = export(recorded, "--format", "csv", code=1).stderr
-    assert "records were erased since the log was last signed. Run: flask consent seal" in said
+    assert "were erased, and the log is not signed since. Run: flask consent seal" in said
     (tmp_path / "elsewhere.key").rename(key)
     assert events(export(recorded).stdout) == ["refused"]
 
@@ -353,7 +353,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "app.py").write_text(APP, encoding="utf-8")
     (folder / "consent.toml").write_text(SMALL, encoding="utf-8")
     (folder / "instance").mkdir()
-    key = folder / "instance" / "consent-signing.key"
+    key = folder / "instance" / "consent-signing-example.key"
     key.write_text(KEY.encode(), encoding="ascii")
     key.chmod(0o600)
     database = Database(f"sqlite:///{folder / 'instance' / 'consent.sqlite3'}", timeout=20)

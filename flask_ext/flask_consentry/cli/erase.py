@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
 
 import click
-
-from consent import TokenError, claim
 
 from .. import signals
 from ..state import State
 from .running import app, confirm, count, within
-
-_SUBJECT = re.compile(r"[0-9a-f]{32}")
+from .visitor import named
 
 
 @click.command("erase")
@@ -28,9 +23,9 @@ def erase(state: State, receipt: str | None, subject: str | None, *, yes: bool, 
 
     The log keeps that entries were erased, and which; not what was in them. This cannot be undone.
     """
-    if (receipt is None) == (subject is None):
+    found = named(state, receipt, subject)
+    if found is None:
         raise click.UsageError("name the visitor by --receipt or by --subject, one of the two")
-    found = _of_receipt(state, _given(receipt)) if receipt is not None else _of_subject(_given(subject or ""))
     records = len(state.ledger.store.records_of(found))
     confirm(f"Erase {count(records, 'record')} of this visitor for good?", yes=yes)
     done = state.ledger.eraser.erase_subject(found, now=state.clock())
@@ -45,22 +40,3 @@ def erase(state: State, receipt: str | None, subject: str | None, *, yes: bool, 
     click.echo(
         "wait somewhere will be erased when they come in. Backups and exports that were made before still have them."
     )
-
-
-def _given(text: str) -> str:
-    """What stands on the command line, or on standard input: there no list of processes and no history shows it."""
-    return sys.stdin.readline().strip() if text == "-" else text.strip()
-
-
-def _of_receipt(state: State, code: str) -> bytes:
-    try:
-        return claim.read(state.claims, code)
-    except TokenError:
-        remedy = "Copy it whole from the page; after a change of SECRET_KEY, keep the old one in SECRET_KEY_FALLBACKS"
-        raise click.UsageError(f"that is no receipt code of this site. {remedy}") from None
-
-
-def _of_subject(text: str) -> bytes:
-    if not _SUBJECT.fullmatch(text.lower()):
-        raise click.UsageError("a subject is 32 hexadecimal digits, as records have it")
-    return bytes.fromhex(text)

@@ -14,12 +14,12 @@ from consent.ledger.export import Declarations, Selection
 from ..state import State
 from .exporting import Export, Exporting
 from .running import within
+from .visitor import named
 
 if TYPE_CHECKING:
     _MomentType = click.ParamType[datetime]
-    _SubjectType = click.ParamType[bytes]
 else:
-    _MomentType = _SubjectType = click.ParamType  # generic from click 8.4 on; older ones are allowed
+    _MomentType = click.ParamType  # generic from click 8.4 on; older ones are allowed
 
 
 class _Moment(_MomentType):
@@ -37,22 +37,6 @@ class _Moment(_MomentType):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-class _Subject(_SubjectType):
-    """The 16 bytes of a subject, in hexadecimal."""
-
-    name = "hex"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        if isinstance(value, bytes):
-            return value
-        text = str(value).strip().lower()
-        if len(text) != 32 or not set(text) <= set("0123456789abcdef"):
-            self.fail(
-                f"{value!r} is no subject; write its 32 hexadecimal digits, as they stand in a record", param, ctx
-            )
-        return bytes.fromhex(text)
-
-
 @click.command("export")
 @click.option(
     "--format",
@@ -67,7 +51,8 @@ class _Subject(_SubjectType):
 @click.option("--until", type=_Moment(), help="Records before this day or moment.")
 @click.option("--purpose", "purposes", multiple=True, metavar="ID", help="Records about it. May be repeated.")
 @click.option("--event", "events", multiple=True, type=click.Choice([one.value for one in Event]), help="Repeatable.")
-@click.option("--subject", type=_Subject(), help="Records of one subject, as its records name it.")
+@click.option("--receipt", metavar="CODE", help="Records of the visitor who has this receipt code; - to read it.")
+@click.option("--subject", metavar="HEX", help="Records of one subject, as its records name it; - to read it.")
 @click.option(
     "--checkpoint",
     "checkpoints",
@@ -111,9 +96,18 @@ def export(
     Exporting(state, wanted, quiet=quiet).run()
 
 
-def _selection(state: State, *, purposes: tuple[str, ...], events: tuple[str, ...], **others: Any) -> Selection:
+def _selection(
+    state: State,
+    *,
+    purposes: tuple[str, ...],
+    events: tuple[str, ...],
+    receipt: str | None,
+    subject: str | None,
+    **others: Any,
+) -> Selection:
+    visitor = named(state, receipt, subject)
     known = Declarations(state.policy, state.ledger.store.editions()).purposes
     for purpose in purposes:
         if purpose not in known:
             raise click.UsageError(f"--purpose: {purpose!r} was never declared. Declared are: {', '.join(known)}")
-    return Selection(purposes=frozenset(purposes), events=frozenset(map(Event, events)), **others)
+    return Selection(purposes=frozenset(purposes), events=frozenset(map(Event, events)), subject=visitor, **others)

@@ -116,6 +116,7 @@ class Exporting:
             if keys:
                 before = ledger.sequencer.status().checkpoint
                 ledger.sequencer.seal_all(self._now)
+                ledger.eraser.sweep(now=self._now)  # of erased subjects nothing that came in late goes out
                 after = ledger.sequencer.status()
                 if after.checkpoint != before:
                     signals.send(app(), signals.checkpoint_signed, size=after.checkpoint_size)

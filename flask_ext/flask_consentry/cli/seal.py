@@ -18,24 +18,32 @@ def seal(state: State, *, as_json: bool) -> None:
     """Sequence and sign all that waits now.
 
     The site does this by itself, unless CONSENT_BACKGROUND is off. Exits with 1 if there is no key to sign with.
+    Answers that the store would not have are tried once more; late records of erased visitors are erased.
     """
     ledger = state.ledger
     publishing.publish(app(), now=state.clock())
+    ledger.spool.try_again(site=ledger.store.site)
     shipped = batch = ledger.shipper.ship()
     while batch:
         batch = ledger.shipper.ship()
         shipped += batch
     before = ledger.sequencer.status().checkpoint
     done = ledger.sequencer.seal_all(state.clock())
+    erased = ledger.eraser.sweep(now=state.clock())
+    refused = ledger.spool.status().refused
     after = ledger.sequencer.status()
     if after.checkpoint != before:
         signals.send(app(), signals.checkpoint_signed, size=after.checkpoint_size)
     signed = after.checkpoint is not None and after.checkpoint_size == after.size
     if as_json:
-        said = {"size": after.size, "added": done.added, "shipped": shipped, "signed": signed}
-        click.echo(json.dumps(said | {"checkpoint": after.checkpoint}, indent=2))
+        said = {"size": after.size, "added": done.added, "shipped": shipped, "set_aside": refused, "erased": erased}
+        click.echo(json.dumps(said | {"signed": signed, "checkpoint": after.checkpoint}, indent=2))
     else:
         click.echo(f"{count(after.size, 'entry')} in the log, {done.added} of them new.")
+        if erased:
+            click.echo(f"{count(erased, 'record')} of erased visitors had come in late: erased, too.")
+        if refused:
+            click.echo(f"The store still would not have {count(refused, 'answer')}: set aside in {ledger.spool.path}.")
         if signed:
             click.echo(f"\n{after.checkpoint}", nl=False)
     if not signed:

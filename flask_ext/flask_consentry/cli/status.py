@@ -42,7 +42,7 @@ def status(state: State, *, as_json: bool) -> None:
 
 
 def _told(found: Condition, revoked: int | None) -> Iterator[str]:
-    versions = ", ".join(found.schema) or "no tables yet"
+    versions = "cannot be read" if found.schema is None else ", ".join(found.schema) or "no tables yet"
     yield f"store        {found.engine}, {found.store} ({versions})"
     log = found.log
     if log is None:
@@ -60,7 +60,10 @@ def _told(found: Condition, revoked: int | None) -> Iterator[str]:
         waits = f", the longest for {found.spooled.total_seconds():.0f} s" if spool.rows else ""
         size = f"{spool.bytes / 2**20:.1f} of {spool.cap / 2**20:.0f} MiB"
         yield f"spool        {count(spool.rows, 'answer')}{waits}, {spool.refused} set aside, {size}"
-    yield f"keys         {', '.join(found.keys) or 'none'} (in {found.key_source})"
+    else:
+        yield "spool        cannot be used"
+    keys = "cannot be read" if found.keys is None else ", ".join(found.keys) or "none"
+    yield f"keys         {keys} (in {found.key_source})"
 
 
 def _signed(found: Condition) -> str:
@@ -99,6 +102,7 @@ def _described(found: Condition) -> dict[str, object]:
             "checkpoint_size": log.checkpoint_size,
             "signed_at": _iso(log.signed_at),
             "signed_by": found.signed_by,
+            "anchored": found.is_anchored,
             "anchored_size": log.anchored_size,
             "anchored_at": _iso(log.anchored_at),
         },
