@@ -67,7 +67,7 @@ class Ledger:
     """
 
     def __init__(self, url: str, site: str = SITE, *, timeout: float = 2.0, seed: int = 1) -> None:
-        chance = random.Random(seed)
+        chance = random.Random(f"eraser {seed}")  # that of no entry
         self.url = url
         self.site = site
         self.database = Database(url, timeout=timeout)

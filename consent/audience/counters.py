@@ -19,12 +19,13 @@ OTHER = "other"
 
 
 class Counters:
-    """Adds up hits and hands them to *keep* every *every* at the earliest, on a hit.
+    """Adds up hits and hands them to *keep*.
 
     :param keep: Takes a batch; what it raises leaves the batch here for the next time.
+    :param every: How often a hit does so; ``None``: none does, since somebody else flushes, and a hit never waits.
     """
 
-    def __init__(self, keep: Callable[[Counts], None], *, every: timedelta = timedelta(seconds=5)) -> None:
+    def __init__(self, keep: Callable[[Counts], None], *, every: timedelta | None = timedelta(seconds=5)) -> None:
         self._keep = keep
         self._every = every
         self._lock = threading.Lock()
@@ -38,7 +39,7 @@ class Counters:
             if key not in self._counts and len(self._counts) >= _MOST:
                 key = (now.date(), dimension, OTHER)
             self._counts[key] += 1
-            due = self._last is None or now - self._last >= self._every
+            due = self._every is not None and (self._last is None or now - self._last >= self._every)
             if due:
                 self._last = now
         if due:

@@ -102,7 +102,7 @@ class _Thread:
     def _take_a_turn(self) -> bool:
         """Do what is due; whether there is to be another turn."""
         background = self._background()
-        if background is None:
+        if background is None or self._over.is_set():
             return False
         for job in background.jobs:
             if self._over.is_set():

@@ -9,12 +9,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from json.encoder import encode_basestring as _text
 from typing import Any
 
 from ..decision import Duration, Method
 from ..proof import canonical
+from ..proof.errors import FormatError
 from .record import Event, Record, Surface
 
+_TRUTH = {True: "true", False: "false"}
 _AS_IT_IS = (
     "site",
     "revision",
@@ -32,8 +35,36 @@ _AS_IT_IS = (
 
 
 def encode(record: Record) -> bytes:
-    """*record* as canonical JSON."""
-    return canonical.encode(plain(record))
+    """*record* as canonical JSON: what the general encoder makes of :func:`plain`, spelt out, in half the time.
+
+    :raises FormatError: a text has half a character in it, or a purpose is not named in ASCII.
+    """
+    purposes = ",".join([f"{_text(name)}:{_TRUTH[yes]}" for name, yes in sorted(record.purposes.items())])
+    if not purposes.isascii():
+        raise FormatError("a key that is not ASCII text")
+    subject = None if record.subject is None else record.subject.hex()
+    supersedes = None if record.supersedes is None else str(record.supersedes)
+    written = (
+        f'{{"browser":{_or_null(record.browser)},"device_class":{_or_null(record.device_class)},'
+        f'"duration":"{record.duration.value}","event":"{record.event.value}","gpc":{_TRUTH[record.gpc]},'
+        f'"gpc_conflict":{_TRUTH[record.gpc_conflict]},"gpc_overridden":{_TRUTH[record.gpc_overridden]},'
+        f'"jurisdiction":{_or_null(record.jurisdiction)},"language":{_or_null(record.language)},'
+        f'"method":"{record.method.value}","notice":{_or_null(record.notice)},'
+        f'"policy_hash":{_text(record.policy_hash)},"purposes":{{{purposes}}},"record_id":"{record.record_id}",'
+        f'"recorded_at":"{record.recorded_at.isoformat(timespec="milliseconds")}",'
+        f'"revision":{_text(record.revision)},"sdk_version":{_text(record.sdk_version)},'
+        f'"services":[{",".join(map(_text, record.services))}],"site":{_text(record.site)},'
+        f'"subject":{_or_null(subject)},"supersedes":{_or_null(supersedes)},"surface":"{record.surface.value}",'
+        f'"valid_until":"{record.valid_until.isoformat(timespec="seconds")}"}}'
+    )
+    try:
+        return written.encode()
+    except UnicodeEncodeError:
+        raise FormatError("a text with half a character in it") from None
+
+
+def _or_null(text: str | None) -> str:
+    return "null" if text is None else _text(text)
 
 
 def decode(body: bytes) -> Record:

@@ -321,6 +321,8 @@ class Database:
             "default_transaction_isolation": r"read\ committed",  # all that is needed, whatever else the server is for
         }
         arguments: dict[str, Any] = {"connect_timeout": 2, "application_name": "consentry"}
+        # A host that is gone says nothing: without these a thread waits for it for many minutes.
+        arguments |= {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
         arguments = {name: value for name, value in arguments.items() if name not in given}
         options = [*(f"-c {name}={value}" for name, value in ours.items()), *given.get("options", ())]
         arguments["options"] = " ".join(options)

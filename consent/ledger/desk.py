@@ -46,6 +46,30 @@ class Job:
         return self._finished.acquire(timeout=seconds)
 
 
+class _Seat:
+    """A thread at the desk, and how to wake it."""
+
+    def __init__(self, sit: Callable[[_Seat], None], name: str) -> None:
+        self.thread = threading.Thread(target=sit, args=(self,), name=name, daemon=True)
+        #: When it began the batch that it is at.
+        self.began: float | None = None
+        #: How many jobs came together the last time.
+        self.usual = 1
+        #: How many jobs it sleeps for; 0 while it is awake.
+        self.sleeps_for = 0
+        self._wake = threading.Lock()
+        self._wake.acquire()
+
+    def sleep(self, seconds: float) -> bool:
+        """Until :meth:`wake`, at most so long; whether it was woken."""
+        return self._wake.acquire(timeout=seconds)
+
+    def wake(self) -> None:
+        """To be called once for each sleep, by whoever sets :attr:`sleeps_for` back to 0."""
+        self.sleeps_for = 0
+        self._wake.release()
+
+
 class Desk:
     """See the module.
 
@@ -55,25 +79,26 @@ class Desk:
     def __init__(self, work: Callable[[Sequence[Job]], None], *, name: str) -> None:
         self._work = work
         self._name = name
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
         self._jobs: deque[Job] = deque()
-        self._enough = self._usual = 1
-        self._thread: threading.Thread | None = None
-        self._began: float | None = None
+        self._seat: _Seat | None = None
 
     def take_in(self, job: Job) -> bool:
         """Lay *job* on the desk, and see to it that somebody sits there; ``False`` if either cannot be."""
-        with self._changed:
-            if len(self._jobs) >= _QUEUE or not self._is_staffed():
+        with self._lock:
+            seat = self._seat
+            if seat is None or (seat.began is not None and time.monotonic() - seat.began > _STUCK):
+                seat = self._seat = self._staffed()
+            if seat is None or len(self._jobs) >= _QUEUE:
                 return False
             self._jobs.append(job)
-            if len(self._jobs) >= self._enough:
-                self._changed.notify_all()
+            if 0 < seat.sleeps_for <= len(self._jobs):
+                seat.wake()
             return True
 
     def give_up(self, job: Job) -> bool:
         """Wait for *job* no more; whether it has been finished just now."""
-        with self._changed:
+        with self._lock:
             if job in self._jobs:
                 self._jobs.remove(job)
                 return False
@@ -81,43 +106,44 @@ class Desk:
 
     def dismiss(self) -> threading.Thread | None:
         """End the thread after its batch; the thread, if there is one."""
-        with self._changed:
-            thread, self._thread = self._thread, None
-            self._changed.notify_all()
-            return thread
+        with self._lock:
+            seat, self._seat = self._seat, None
+            if seat is not None and seat.sleeps_for:
+                seat.wake()
+        return None if seat is None else seat.thread
 
-    def _is_staffed(self) -> bool:
-        is_stuck = self._began is not None and time.monotonic() - self._began > _STUCK
-        if self._thread is None or is_stuck:
-            thread = threading.Thread(target=self._sit, name=self._name, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # the interpreter ends, or there are too many threads
-                return False
-            self._thread, self._began, self._enough = thread, None, 1
-        return True
+    def _staffed(self) -> _Seat | None:
+        seat = _Seat(self._sit, self._name)
+        try:
+            seat.thread.start()
+        except RuntimeError:  # the interpreter ends, or there are too many threads
+            return None
+        return seat
 
-    def _sit(self) -> None:
-        while batch := self._next_batch():
+    def _sit(self, seat: _Seat) -> None:
+        while batch := self._next_batch(seat):
             self._work(batch)
 
-    def _next_batch(self) -> Sequence[Job]:
-        """The jobs that wait, as soon as there is one; none when this thread is to end."""
-        me = threading.current_thread()
-        with self._changed:
-            if self._thread is me:
-                self._began = None
-            while self._thread is me:  # else dismissed, or given up for another
-                if not self._jobs:
-                    if not self._changed.wait(_IDLE) and not self._jobs and self._thread is me:
-                        self._thread = None
-                elif len(self._jobs) < self._usual:
-                    self._enough = self._usual
-                    self._changed.wait(_GATHER)
-                    self._enough = 1
-                    self._usual = len(self._jobs)  # who has not come by now is not waited for
-                else:
-                    self._began = time.monotonic()
-                    self._usual = min(_BATCH, len(self._jobs))
-                    return [self._jobs.popleft() for _ in range(self._usual)]
-            return []
+    def _next_batch(self, seat: _Seat) -> Sequence[Job]:
+        """The jobs that wait, as soon as there is one; none when the thread is to end."""
+        while True:
+            with self._lock:
+                seat.began = None
+                waiting = len(self._jobs)
+                if self._seat is not seat:
+                    return []  # dismissed, or given up for another
+                if waiting and waiting >= seat.usual:
+                    seat.began = time.monotonic()
+                    seat.usual = min(_BATCH, waiting)
+                    return [self._jobs.popleft() for _ in range(seat.usual)]
+                seat.sleeps_for = seat.usual if waiting else 1
+            if seat.sleep(_GATHER if waiting else _IDLE):
+                continue
+            with self._lock:
+                if not seat.sleeps_for:
+                    seat.sleep(_IDLE)  # it was woken just now
+                    continue
+                seat.sleeps_for = 0
+                seat.usual = max(1, len(self._jobs))  # who has not come by now is not waited for
+                if not waiting and self._seat is seat:
+                    self._seat = None

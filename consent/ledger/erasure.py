@@ -108,6 +108,7 @@ class Eraser:
             .distinct()
             .join(tables.record, sa.and_(record.site == revoked.site, record.subject == revoked.subject))
             .where(revoked.site == self._site, revoked.erased)
+            .order_by(revoked.subject)
         )
         over = sa.and_(revoked.site == self._site, revoked.until < milliseconds(now))
         with self._database.read() as connection:
@@ -214,12 +215,10 @@ class Eraser:
         if not rows:
             return
         head.add([leaves.erasure(row.position, now.date()) for row in rows], [None] * len(rows))
-        columns = tables.record.c
         for begin in range(0, len(rows), _PIECE):
-            piece = [row.record_id for row in rows[begin : begin + _PIECE]]
-            self._forget(connection, sa.select(columns.record_id).where(columns.record_id.in_(piece)))
+            self._forget(connection, [row.record_id for row in rows[begin : begin + _PIECE]])
 
-    def _forget(self, connection: sa.Connection, ids: sa.Select[Any]) -> None:
+    def _forget(self, connection: sa.Connection, ids: sa.Select[Any] | Sequence[Any]) -> None:
         """Delete the records of *ids*, and every way from elsewhere to them."""
         submission, leaf, record = tables.submission, tables.leaf, tables.record
         connection.execute(

@@ -245,6 +245,7 @@ class Sequencer:
             sa.select(pending.record_id, pending.recorded_at, pending.commitment)
             .join(tables.record, of)
             .where(pending.site == self.site, record.subject == subject)
+            .order_by(pending.record_id)
         )
         self._sequence(connection, head, connection.execute(query).all())
 

@@ -62,9 +62,7 @@ class Snapshot:
         self.note: str = note
         self.checkpoint = Checkpoint.parse(note.partition("\n\n")[0] + "\n")
         self._tile = lru_cache(maxsize=64)(self._read_tile)
-        if self.has_later_erasures(
-            self.size
-        ):  # what they deleted is missing below, without a cause
+        if self.has_later_erasures(self.size):  # what they deleted is missing below, without a cause
             remedy = "Run: flask consent seal, on a host that has the signing key"
             raise StoreError(f"records of {site} were erased, and the log is not signed since. {remedy}")
 

@@ -51,7 +51,7 @@ _SET_ASIDE = (
     " ON CONFLICT DO NOTHING"
 )
 _TRY_AGAIN = (
-    f"INSERT INTO entry ({_COLUMNS}) SELECT {_COLUMNS} FROM refused WHERE true ORDER BY number"  # noqa: S608
+    f"INSERT INTO entry ({_COLUMNS}) SELECT {_COLUMNS} FROM refused WHERE ?1 IS NULL OR site = ?1 ORDER BY number"  # noqa: S608
     " ON CONFLICT DO NOTHING"
 )
 
@@ -173,16 +173,17 @@ class Spool:
         """
         self._set_aside(record.record_id.hex, reason)
 
-    def try_again(self) -> int:
+    def try_again(self, *, site: str | None = None) -> int:
         """Put all that was set aside back among what waits; how many that were.
 
+        :param site: Only of this one: several sites may share a spool.
         :raises StoreError: it could not be done.
         """
         if not self.status().refused:
             return 0
         with self._file.writing() as connection:
-            connection.execute(_TRY_AGAIN)
-            return connection.execute("DELETE FROM refused").rowcount
+            connection.execute(_TRY_AGAIN, (site,))
+            return connection.execute("DELETE FROM refused WHERE ?1 IS NULL OR site = ?1", (site,)).rowcount
 
     def status(self) -> SpoolStatus:
         """How full it is.
@@ -221,12 +222,18 @@ class Spool:
 
     @contextmanager
     def shipping(self) -> Iterator[bool]:
-        """Whether this thread alone, of all on this host, takes entries to the store until the end of the block."""
+        """Whether this thread alone, of all on this host, takes entries to the store until the end of the block.
+
+        Where there is no spool yet, there is nothing to take, and no file is made.
+        """
         own = self._own()
         if not own.shipping.acquire(blocking=False):
             yield False
             return
         try:
+            if not self.path.exists():
+                yield True
+                return
             with locked(self.path.with_name(self.path.name + "-shipping")) as is_alone:
                 yield is_alone
         finally:

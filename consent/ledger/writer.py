@@ -137,14 +137,16 @@ class Writer:
                 for job in jobs:
                     self._write([job])
                 return
-            if not is_about_an_entry(error):
-                self._store_failed(error)
+            is_new = not is_about_an_entry(error) and self._breaker().failed()
             for job in jobs:
                 job.finish(None, error)
+            if is_new:
+                self._tell("store_failed", error=error)
         else:
+            is_new = self._breaker().worked()
             for job, record in zip(jobs, records, strict=True):
                 job.finish(record, None)
-            if self._breaker().worked():
+            if is_new:
                 self._tell("store_back")
 
     def _store_failed(self, error: Exception) -> Exception:

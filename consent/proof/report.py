@@ -70,8 +70,10 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     if report.first:
         yield "Records from", f"{_moment(report.first)} to {_moment(report.last)}"
     yield "Records", f"{counts.records:,} verified"
-    yield "", f"{counts.erased:,} erased, as the log says"
-    yield "", f"{counts.purged:,} deleted after their time, as the log says"
+    if counts.erased or not report.is_partial:  # a selection shows records that are there
+        yield "", f"{counts.erased:,} erased, as the log says"
+    if counts.purged or not report.is_partial:
+        yield "", f"{counts.purged:,} deleted after their time, as the log says"
     yield "", f"{counts.unsequenced:,} {_WAITING}" if counts.unsequenced else "0 not in the log yet"
     yield (
         "Wordings",

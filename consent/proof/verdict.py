@@ -120,8 +120,10 @@ class Report:
         return max(self.anchors, default=0)
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain data."""
-        counts = self.counts
+        """The report as plain data. ``None`` is what a selection cannot tell: how many were erased or purged."""
+        counts = self.counts and {name: getattr(self.counts, name) for name in Counts.__dataclass_fields__}
+        if counts and self.is_partial:
+            counts |= {name: counts[name] or None for name in ("erased", "purged")}
         return {
             "verdict": self.verdict.words,
             "exit_code": self.exit_code,
@@ -137,5 +139,5 @@ class Report:
             "root": self.root.hex() if self.root is not None else None,
             "first_record": self.first,
             "last_record": self.last,
-            "counts": {name: getattr(counts, name) for name in Counts.__dataclass_fields__} if counts else None,
+            "counts": counts,
         }

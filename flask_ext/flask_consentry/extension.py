@@ -100,7 +100,7 @@ def _check(ledger: Ledger) -> None:
         if has_spool:
             _LOG.error("%s now: answers wait in the spool", error)
         else:
-            _LOG.error("%s now: answers are lost until it can be reached", error)
+            _LOG.error("%s now: nothing is recorded until it can be reached", error)
 
 
 def _has_spool(ledger: Ledger) -> bool:
@@ -108,7 +108,7 @@ def _has_spool(ledger: Ledger) -> bool:
     try:
         ledger.spool.check()
     except ConfigError as error:
-        _LOG.error("the spool cannot be used, so answers are lost whenever the store is away: %s", error)
+        _LOG.error("the spool cannot be used, and nothing would be recorded while the store is away: %s", error)
         return False
     return True
 

@@ -13,7 +13,7 @@ from consent.ledger.revocations import EVERY
 from . import publishing, signals
 from .kinds import Clock
 from .ledger import Ledger
-from .state import State
+from .state import COUNT_EVERY, State
 
 #: Where an application's background work stands in ``app.extensions``.
 KEY = "consentry.background"
@@ -52,6 +52,7 @@ def background(app: Flask, state: State) -> Background:
             Job("refresh", EVERY.total_seconds(), ledger.revocations.refresh),
             Job("publish", _PUBLISH_EVERY, publish),
             Job("ship", SHIP_EVERY, ship),
+            Job("count", COUNT_EVERY.total_seconds(), state.counters.flush),
             Job("seal", SEAL_EVERY, lambda: seal(app, ledger, clock)),
             Job("sweep", _SWEEP_EVERY, lambda: ledger.database.exists and ledger.eraser.sweep(now=clock())),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask import Flask
 
@@ -30,6 +31,8 @@ from .kinds import Clock, Entropy
 from .ledger import Ledger
 from .metrics import Metrics
 
+#: How often counted hits are handed to the store.
+COUNT_EVERY = timedelta(seconds=5)
 #: Where an application's :class:`State` stands in ``app.extensions``.
 KEY = "consentry"
 
@@ -103,7 +106,7 @@ def build(
         pages=HtmlGate(policy),
         ledger=kept,
         metrics=metrics,
-        counters=Counters(kept.counts.add),
+        counters=Counters(kept.counts.add, every=None if settings.background else COUNT_EVERY),
         tally=tally,
         regions=_regions(settings),
         standings=Standings(policy, receipts, gate.cookies, kept.revocations),

@@ -114,7 +114,9 @@ def build(tmp_path: Path) -> Iterator[Callable[..., Site]]:
         folder.mkdir()
         (folder / "consent.toml").write_text(text, encoding="utf-8")
         app = Flask(f"site_{folder.name}", root_path=str(folder), instance_path=str(folder / "instance"))
-        app.config.update({"SECRET_KEY": "test", "TESTING": True, "CONSENT_BACKGROUND": False, "CONSENT_STORE_TIMEOUT": 20} | config)
+        app.config.update(
+            {"SECRET_KEY": "test", "TESTING": True, "CONSENT_BACKGROUND": False, "CONSENT_STORE_TIMEOUT": 20} | config
+        )
         if prepare:
             prepare(app)
         site = Site(app, Clock())

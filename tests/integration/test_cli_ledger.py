@@ -28,6 +28,7 @@ from consent.proof.note import VerifyingKey
 from flask_consentry import Consentry, publishing, signals
 from flask_consentry.cli import consent_commands, running
 from flask_consentry.cli.purge import last_day
+from tests.entries import entry
 from tests.policies import SMALL
 
 from .conftest import Site
@@ -99,7 +100,7 @@ def test_a_new_key(made: Callable[..., Site]) -> None:
     """The file is private; what is printed is the public key and where the private one is."""
     site = made()
     said = run(site, "keys", "new")
-    path = site.state.settings.signing_key
+    path = site.state.ledger.keys.path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     (key,) = read_keys(path)
     assert said.endswith(f"\n{key.public.encode()}\n")
@@ -116,7 +117,7 @@ def test_a_key_elsewhere(made: Callable[..., Site], tmp_path: Path) -> None:
     said = run(site, "keys", "new", "--name", "example.org/consent", "--output", str(tmp_path / "k"))
     assert read_keys(tmp_path / "k")[0].name == "example.org/consent"
     assert "set CONSENT_SIGNING_KEY" in said
-    assert not site.state.settings.signing_key.exists()
+    assert not site.state.ledger.keys.path.exists()
     assert "cannot be called that" in failed(site, "keys", "new", "--name", "two words")
 
 
@@ -136,7 +137,7 @@ def test_the_list_of_keys(keyed: Site) -> None:
     """Which is newest, which signed; for a program; for an auditor."""
     answered(keyed)
     run(keyed, "seal")
-    (key,) = read_keys(keyed.state.settings.signing_key)
+    (key,) = read_keys(keyed.state.ledger.keys.path)
     assert run(keyed, "keys", "list") == f"{key.public.encode()}  signed the newest checkpoint\n"
     assert run(keyed, "keys", "list", "--public") == f"{key.public.encode()}\n"
     said = json.loads(run(keyed, "keys", "list", "--json"))
@@ -155,7 +156,7 @@ def test_a_rotation(keyed: Site) -> None:
     """From then on both sign; when the old line is gone, the new one goes on alone."""
     answered(keyed)
     run(keyed, "seal")
-    path = keyed.state.settings.signing_key
+    path = keyed.state.ledger.keys.path
     (old,) = read_keys(path)
     said = run(keyed, "keys", "rotate")
     _, new = read_keys(path)
@@ -176,7 +177,7 @@ def test_a_rotation(keyed: Site) -> None:
 
 def test_keys_in_the_environment(keyed: Site, made: Callable[..., Site], tmp_path: Path) -> None:
     """They sign; changing them is not this command's to do, and none is shown."""
-    text = keyed.state.settings.signing_key.read_text().splitlines()[-1]
+    text = keyed.state.ledger.keys.path.read_text().splitlines()[-1]
     site = made(CONSENT_SIGNING_KEY_TEXT=text)
     answered(site)
     run(site, "seal")
@@ -189,7 +190,7 @@ def test_keys_in_the_environment(keyed: Site, made: Callable[..., Site], tmp_pat
 
 def test_a_key_that_others_can_read(keyed: Site) -> None:
     """The command to run is in the message, not a traceback and not the key."""
-    path = keyed.state.settings.signing_key
+    path = keyed.state.ledger.keys.path
     path.chmod(0o644)
     said = failed(keyed, "keys", "list")
     assert f"chmod 600 {path}" in said
@@ -239,6 +240,50 @@ def test_a_seal_brings_what_waits_in_the_spool(keyed: Site, monkeypatch: pytest.
     assert len(keyed.records) == 1
 
 
+def test_a_seal_erases_what_came_in_late(keyed: Site) -> None:
+    """An answer of an erased visitor that waited in a spool is recorded and goes, and the log that says so is signed."""
+    subject = answered(keyed)
+    assert subject is not None
+    run(keyed, "erase", "--subject", subject.hex(), "--yes")
+    for number in range(2):
+        keyed.state.ledger.spool.put(entry(number, subject=subject, at=keyed.clock()))
+        assert "1 record of erased visitors had come in late" in run(keyed, "seal")
+    assert keyed.state.ledger.store.records_of(subject) == []
+    found = json.loads(run(keyed, "seal", "--json"))
+    assert (found["shipped"], found["erased"], found["signed"]) == (0, 0, True)
+    assert [json.loads(line)["kind"] for line in _publics(keyed)].count("erasure") == 3
+    run(keyed, "status")
+
+
+def test_a_seal_tries_once_more_what_was_set_aside(keyed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once each time: what the store still will not have is set aside again; another site's is left alone."""
+    spool = keyed.state.ledger.spool
+    for one in (entry(1, at=keyed.clock()), entry(2, at=keyed.clock(), site="another")):
+        spool.put(one)
+        spool.set_aside(one.record, "Test")
+    told = failed(keyed, "status", code=1)
+    assert "would not have 2 answers, set aside in the spool. To try once more, run: flask consent seal" in told
+    with monkeypatch.context() as patched:
+        patched.setattr(type(keyed.state.ledger.store), "append_many", _will_not)
+        assert f"still would not have 2 answers: set aside in {spool.path}" in run(keyed, "seal")
+    found = json.loads(run(keyed, "seal", "--json"))
+    assert (found["shipped"], found["set_aside"]) == (1, 1)
+    assert len(keyed.records) == 1
+    assert "would not have 1 answer, set aside" in failed(keyed, "status", code=1)
+
+
+def _will_not(*_: object, **__: object) -> None:
+    raise ValueError
+
+
+def test_a_seal_without_a_spool_leaves_no_file(keyed: Site) -> None:
+    """Nor does an export: there is nothing to take to the store."""
+    answered(keyed)
+    run(keyed, "seal")
+    run(keyed, "export", "--output", str(keyed.state.ledger.keys.path.with_name("out")))
+    assert list(keyed.state.settings.spool.parent.glob(keyed.state.settings.spool.name + "*")) == []
+
+
 def _away(*_: object, **__: object) -> None:
     from consent import StoreError
 
@@ -251,7 +296,7 @@ def test_a_seal_without_a_key(made: Callable[..., Site]) -> None:
     answered(site)
     if site.state.ledger.database.is_postgresql:
         assert "Run: flask consent keys new" in failed(site, "seal")
-        assert not site.state.settings.signing_key.exists()
+        assert not site.state.ledger.keys.path.exists()
     else:
         run(site, "seal")
         assert checkpoint_of(site).size == 4
@@ -261,10 +306,10 @@ def test_a_lost_key_is_not_replaced(keyed: Site) -> None:
     """A log that was signed waits for its key."""
     answered(keyed)
     run(keyed, "seal")
-    keyed.state.settings.signing_key.unlink()
+    keyed.state.ledger.keys.path.unlink()
     answered(keyed)
     assert "there is no key" in failed(keyed, "seal")
-    assert not keyed.state.settings.signing_key.exists()
+    assert not keyed.state.ledger.keys.path.exists()
 
 
 # --- publishing -----------------------------------------------------------------------------------------------------
@@ -528,21 +573,25 @@ def test_a_status_that_is_fine(keyed: Site) -> None:
     answered(keyed)
     run(keyed, "seal")
     said = run(keyed, "status")
-    (key,) = read_keys(keyed.state.settings.signing_key)
+    (key,) = read_keys(keyed.state.ledger.keys.path)
     assert "waiting      0 records\n" in said
     assert re.search(rf"checkpoint   of 4 entries, signed \d+ seconds? ago by {key.public.id}\n", said)
     assert "anchored     never" in said
     assert "0003" in said
     found = json.loads(run(keyed, "status", "--json"))
     assert (found["status"], found["log"]["lag"], found["revocations"]) == ("fine", 0, 0)
+    assert (found["warnings"], found["log"]["anchored"]) == ([], False)
     assert found["keys"]["ids"] == [key.public.id]
+    run(keyed, "anchor", "file", str(keyed.state.ledger.keys.path.with_name("note")))
+    assert "anchored     0 seconds ago, of 4 entries\n" in run(keyed, "status")
+    assert json.loads(run(keyed, "status", "--json"))["log"]["anchored"] is True
 
 
 def test_a_status_before_anything_happened(site: Site) -> None:
     """Looking makes no database, no key and no spool: they would belong to whoever looked."""
     assert "log          not begun" in run(site, "status")
     assert not site.state.ledger.database.path.exists()
-    assert not site.state.settings.signing_key.exists()
+    assert not site.state.ledger.keys.path.exists()
     assert not site.state.settings.spool.exists()
 
 
@@ -568,6 +617,23 @@ def test_a_status_with_a_spool(keyed: Site, monkeypatch: pytest.MonkeyPatch) -> 
     assert "broken: the spool is more than half full" in failed(keyed, "status", code=2)
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_status_with_a_spool_that_cannot_be_used(
+    made: Callable[..., Site], tmp_path: Path, *, is_there: bool
+) -> None:
+    """Exit code 2 before anything needs it: below a file that is no folder, or a file of something else."""
+    (tmp_path / "letter").write_text("x" * 5000)
+    place = str(tmp_path / "letter") if is_there else "/dev/null/nowhere"
+    site = made(CONSENT_SPOOL=place)
+    said = failed(site, "status", code=2)
+    assert said.count("broken: ") == 1
+    assert "broken: CONSENT_SPOOL: name a file of its own on a local disk that the site may write" in said
+    assert place in said
+    assert "spool        cannot be used\n" in said
+    found = json.loads(failed(site, "status", "--json", code=2))
+    assert (found["status"], found["spool"], found["store"]["reachable"]) == ("broken", None, True)
+
+
 def test_a_status_of_an_unsigned_log(made: Callable[..., Site]) -> None:
     """Exit code 2; the remedy is there."""
     site = made()
@@ -581,16 +647,55 @@ def test_a_status_of_an_unsigned_log(made: Callable[..., Site]) -> None:
 
 def test_a_status_with_a_key_that_others_can_read(keyed: Site) -> None:
     """Exit code 2: nothing gets signed."""
-    keyed.state.settings.signing_key.chmod(0o640)
+    keyed.state.ledger.keys.path.chmod(0o640)
     assert "broken: " in failed(keyed, "status", code=2)
     assert json.loads(failed(keyed, "status", "--json", code=2))["status"] == "broken"
+
+
+def test_a_status_without_the_key_that_signed(keyed: Site) -> None:
+    """At once with SQLite, which nobody else signs; other hosts may sign what is in PostgreSQL, so it takes a while."""
+    answered(keyed)
+    run(keyed, "seal")
+    key = keyed.state.ledger.keys.path
+    text = key.read_text()
+    key.unlink()
+    is_shared = keyed.state.ledger.database.is_postgresql
+    remedy = f"the key that signed the log is not in {key}: nothing new is signed. Put a copy of it there."
+    if is_shared:
+        keyed.clock.advance(days=1)
+        assert "keys         none" in run(keyed, "status"), "all that there is is signed"
+        key.write_text(text)
+        key.chmod(0o600)
+        answered(keyed)
+        run(keyed, "seal")
+        key.unlink()
+    else:
+        assert f"broken: {remedy}" in failed(keyed, "status", code=2)
+    answered(keyed)
+    failed(keyed, "seal")
+    if is_shared:
+        run(keyed, "status")
+        keyed.clock.advance(seconds=61)
+        told = failed(keyed, "status", code=1)
+        assert re.search(
+            r"warning: 1 entry is not signed, and nothing was signed for 6\d seconds\. Does a host run", told
+        )
+    else:
+        told = failed(keyed, "status", code=2)
+        assert remedy in told
+        assert "warning" not in told
+    key.write_text(text)
+    key.chmod(0o600)
+    assert "warning: 1 entry is not signed. Run: flask consent seal" in failed(keyed, "status", code=1)
+    run(keyed, "seal")
+    run(keyed, "status")
 
 
 def test_a_status_with_another_key(keyed: Site) -> None:
     """Somebody put another key in place of the one that signed."""
     answered(keyed)
     run(keyed, "seal")
-    keyed.state.settings.signing_key.unlink()
+    keyed.state.ledger.keys.path.unlink()
     run(keyed, "keys", "new")
     assert "signed by another key" in failed(keyed, "status", code=1)
 
@@ -601,6 +706,8 @@ def test_a_status_without_a_store(build: Callable[..., Site]) -> None:
     said = failed(build(CONSENT_STORE_URL=url), "status", code=2)
     assert "broken: the records in postgresql" in said
     assert "spool        0 answers" in said
+    assert "(cannot be read)\nlog          cannot be read\n" in said
+    assert "no tables yet" not in said
     assert "canary" not in said
 
 
@@ -719,7 +826,7 @@ def test_no_message_and_no_log_holds_a_secret(keyed: Site, caplog: pytest.LogCap
     subject = answered(keyed)
     assert subject is not None
     code = claim.write(keyed.state.claims, subject)
-    (private,) = (line for line in keyed.state.settings.signing_key.read_text().splitlines() if "PRIVATE" in line)
+    (private,) = (line for line in keyed.state.ledger.keys.path.read_text().splitlines() if "PRIVATE" in line)
     said = ""
     for arguments in (
         ["seal"],

@@ -486,10 +486,11 @@ def test_audit_after_an_erasure(audited: Flask, capsys: pytest.CaptureFixture[st
     client = audited.test_client()
     answer(client, "accept_all")
     code = client.get("/consent/receipt", headers={"Accept": "application/json"}).get_json()["code"]
-    form = {"action": "show", "code": code}
-    found = audited.test_client().post("/consent/receipt", data=form, headers={"Accept": "application/json"})
-    subject = json.loads(found.get_json()["records"][0]["body"])["subject"]
-    run(audited, f"export --subject {subject} --output one-person.ndjson --quiet")
+    run(audited, f"export --receipt {code} --output one-person.ndjson --quiet")
+    lines = [json.loads(line) for line in Path("one-person.ndjson").read_text(encoding="utf-8").splitlines()]
+    (subject,) = (line["record"]["subject"] for line in lines if "record" in line)
+    assert consentry(["verify", "one-person.ndjson", "--key", "site.pub"]) == 0
+    assert "erased" not in capsys.readouterr().out
     assert Path("one-person.ndjson").read_text(encoding="utf-8").count(f'"subject":"{subject}"') == 2  # and the filter
     said = run(audited, f"erase --subject {subject} --yes")
     assert said.splitlines()[0] in text("record.md")

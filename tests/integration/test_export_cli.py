@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from consent import claim
 from consent.ledger import Database, Sequencer, Store
 from consent.ledger.export import unfinished
 from consent.proof.note import SigningKey
@@ -189,12 +190,36 @@ def test_one_subject_is_selected(recorded: Site) -> None:
     assert events(export(recorded, "--subject", "0" * 32).stdout) == []
 
 
+def test_a_visitor_is_selected_by_receipt(recorded: Site, tmp_path: Path) -> None:
+    """By the code on the visitor's own page; also from standard input, where no history shows it."""
+    [subject] = {one.subject for one in recorded.records if one.subject}
+    code = claim.write(recorded.state.claims, subject)
+    assert events(export(recorded, "--receipt", code).stdout) == ["given", "withdrawn"]
+    for option, given in (("--receipt", code), ("--subject", subject.hex())):
+        arguments = ["export", option, "-", "--output", str(tmp_path / "out")]
+        result = recorded.app.test_cli_runner().invoke(consent_commands, arguments, input=f" {given} \n")
+        assert result.exit_code == 0, result.output
+        assert events((tmp_path / "out").read_text(encoding="utf-8")) == ["given", "withdrawn"]
+        assert given not in result.output
+    assert verdict(recorded, tmp_path / "out").is_partial
+
+
+def test_an_export_leaves_out_what_was_erased_and_came_in_late(recorded: Site) -> None:
+    """Without the thread that would have swept it up."""
+    [subject] = {one.subject for one in recorded.records if one.subject}
+    recorded.state.ledger.eraser.erase_subject(subject, now=recorded.clock())
+    recorded.state.ledger.spool.put(entry(1, subject=subject, at=recorded.clock()))
+    assert subject.hex() not in export(recorded).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--purpose", "statistic"], "'statistic' was never declared. Declared are: marketing, preferences, social"),
         (["--event", "gave"], "'given', 'refused', 'withdrawn'"),
         (["--subject", "5f"], "32 hexadecimal digits"),
+        (["--receipt", "5f"], "no receipt code of this site"),
+        (["--receipt", "5f", "--subject", "0" * 32], "--receipt or by --subject, one of the two"),
         (["--since", "yesterday"], '"2026-03-03"'),
         (["--format", "csv", "--resume", "--output", "x"], "are for ndjson"),
         (["--format", "dpv", "--checkpoint", __file__], "are for ndjson"),

@@ -98,6 +98,10 @@ def test_nothing_is_made_until_something_is_put(spool: Spool) -> None:
     with spool.shipping() as is_alone:
         assert is_alone
     assert not spool.path.parent.exists()
+    spool.path.parent.mkdir()
+    with spool.shipping() as is_alone, spool.shipping() as is_second_alone:
+        assert (is_alone, is_second_alone) == (True, False)
+    assert list(spool.path.parent.iterdir()) == []
 
 
 def test_its_files_are_its_owners_alone(spool: Spool) -> None:

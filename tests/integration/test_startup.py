@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +96,31 @@ def test_keys_rotate_with_flasks_own_setting(build: Callable[..., Site]) -> None
     assert rotated.receipt
     new.client.set_cookie("consent_example", rotated.receipt)
     assert "TUBE" in new.get().text
+
+
+def test_a_spool_that_cannot_be_used_is_told_at_the_start(
+    build: Callable[..., Site], caplog: pytest.LogCaptureFixture
+) -> None:
+    """In one line with the remedy; the store may be well, so that the site starts and records."""
+    site = build(CONSENT_SPOOL="/dev/null/nowhere")
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert "nothing would be recorded while the store is away: CONSENT_SPOOL: name a file of its own" in caplog.text
+    assert "/dev/null/nowhere cannot be written" in caplog.text
+    assert site.post(answer="reject_all").get_json()["recorded"]
+
+
+def test_a_start_without_store_and_spool_promises_nothing(
+    build: Callable[..., Site], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No line says that answers wait somewhere."""
+    away = "postgresql://somebody:canary@127.0.0.1:1/nothing"
+    build(CONSENT_SPOOL="/dev/null/nowhere", CONSENT_STORE_URL=away)
+    assert "now: nothing is recorded until it can be reached" in caplog.text
+    assert "wait in the spool" not in caplog.text
+    caplog.clear()
+    build(CONSENT_STORE_URL=away)
+    assert "now: answers wait in the spool" in caplog.text
+    assert "canary" not in caplog.text
 
 
 def test_starting_touches_no_disk(build: Callable[..., Site]) -> None:

@@ -90,6 +90,18 @@ def test_the_connection_is_as_it_was(store: Store) -> None:
     assert len(list(store.records())) == 2
 
 
+def test_the_pool_gets_back_what_runs_transactions(store: Store) -> None:
+    """Of several connections that were borrowed at once, too: what fails in a transaction is undone."""
+    store.append(entry(0), now=NOW)
+    with store.database.driver(), store.database.driver(), store.database.driver():
+        pass
+    for _ in range(4):
+        with suppress(ZeroDivisionError), store.database.write() as one, store.database.read() as _other:
+            one.execute(sa.delete(tables.record))
+            raise ZeroDivisionError
+    assert len(list(store.records())) == 1
+
+
 def test_what_needs_a_look_is_not_usual() -> None:
     """An earlier record to name, an answer that changes nothing, a grant to end."""
     revokes = Revocation(subject=b"s" * 16, not_before=NOW, until=NOW + timedelta(days=1))

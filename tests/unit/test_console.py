@@ -129,6 +129,11 @@ def test_a_selection_says_so(room: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert code == 0
     assert out.startswith("VALID, ANCHORED, PARTIAL: ")
     assert out.splitlines()[-2].startswith("PARTIAL: This is a selection.")
+    assert "erased" not in out, "a selection cannot tell"
+    assert "deleted after" not in out
+    assert "1 not in the log yet" in out
+    told = json.loads(verdict(capsys, "some.ndjson", "--key", "site.pub", "--json")[1])
+    assert [told["counts"][name] for name in ("erased", "purged", "unsequenced")] == [None, None, 1]
 
 
 def test_an_invalid_export_names_the_line(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
