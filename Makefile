@@ -5,7 +5,7 @@
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench banner docs fmt lock clean \
-	env check-style check-types check-imports check-banner check-wheel check-lowest test-banner
+	env check-style check-types check-imports check-banner check-wheel check-rest check-lowest test-banner
 
 MAKEFLAGS += --no-print-directory
 unexport PYTHONPATH PYTHONHOME
@@ -31,7 +31,9 @@ test: env ## run all tests: Python, TypeScript (where Node is) and the example s
 	@NGINX_PATH="$$(sh scripts/nginx.sh)" && CHROMIUM="$$(sh scripts/chromium.sh)" && export NGINX_PATH CHROMIUM && \
 		echo "Browser tests in $$CHROMIUM" && $(PY) -m pytest tests/e2e
 
-check: check-style check-types check-imports check-banner check-wheel check-lowest ## run every check beside the tests
+check: check-rest check-lowest ## run every check beside the tests
+
+check-rest: check-style check-types check-imports check-banner check-wheel
 
 bench: env ## measure the gate against the bare application, the ledger against the bare engines
 	$(PY) -m tests.benchmarks.html

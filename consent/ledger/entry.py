@@ -120,5 +120,5 @@ class Entry:
                     erased=revokes["erased"],
                 ),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("not an entry") from error

@@ -92,7 +92,7 @@ class Revocations:
     def known(self) -> bool:
         """Whether the store was read since the process began."""
         if self._alone:
-            self._keep_up()
+            self.keep_up()
         return self._known
 
     def void(self, subject: bytes, begin: int) -> bool:
@@ -124,7 +124,7 @@ class Revocations:
         with self._reading:
             self._refresh()
 
-    def _keep_up(self) -> None:
+    def keep_up(self) -> None:
         """Refresh if that is due and nobody is at it. A store that cannot be read is not asked more often."""
         now = self._clock()
         if self._tried is not None and timedelta(0) <= now - self._tried < EVERY:

@@ -224,6 +224,11 @@ class Sequencer:
         if origin and origin != keys[-1].name:
             remedy = "Bring back the keys of the log; flask consent keys rotate adds one to them"
             raise ConfigError(f"CONSENT_SIGNING_KEY: the keys are of {keys[-1].name}, the log is {origin}. {remedy}")
+        same = columns.note.startswith(f"{keys[-1].name}\n", autoescape=True)
+        other = connection.scalar(sa.select(columns.site).where(columns.site != self.site, same).limit(1))
+        if other is not None:
+            remedy = "Give this site a key of its own: flask consent keys new"
+            raise ConfigError(f"CONSENT_SIGNING_KEY: {keys[-1].name} is the log of {other} already. {remedy}")
         here = (columns.site == self.site, columns.size == head.size)
         there = connection.scalar(sa.select(columns.note).where(*here))
         note = checkpoints.sign(Checkpoint(keys[-1].name, head.size, head.range.root), keys)

@@ -73,7 +73,10 @@ class Snapshot:
 
     def entries(self, begin: int = 0) -> Iterator[Entry]:
         """Every entry from index *begin* to the checkpoint's end, in order."""
-        record, leaf = tables.record.c, tables.leaf.c
+        record, leaf, notice = tables.record.c, tables.leaf.c, tables.notice.c
+        placed = sa.select(notice.position, notice.digest).where(notice.site == self.site, notice.position >= begin)
+        #: No index leads from a position to its words, so the way is looked up once for all of them.
+        self._digests = {row.position: row.digest for row in self._connection.execute(placed)}
         of = sa.and_(record.record_id == leaf.record_id, record.recorded_at == leaf.recorded_at)
         query = (
             sa.select(leaf.position, leaf.public, record.body, record.salt)
@@ -157,7 +160,8 @@ class Snapshot:
         """An entry that is no record."""
         notice, edition = tables.notice.c, tables.edition.c
         if '"kind":"notice"' in public:
-            words = sa.select(notice.text, notice.html).where(notice.site == self.site, notice.position == position)
+            digest = self._digests.get(position)
+            words = sa.select(notice.text, notice.html).where(notice.site == self.site, notice.digest == digest)
             found = self._connection.execute(words).first()
             return Entry(position, public.encode(), notice=(found[0], found[1]) if found else None)
         if '"kind":"edition"' in public:

@@ -173,7 +173,7 @@ def _keys(argument: str) -> list[VerifyingKey]:
     try:
         return [VerifyingKey.parse(argument)]
     except NoteError as error:
-        if "PRIVATE" in argument or not _is_file(argument):
+        if argument.startswith("PRIVATE+KEY+") or not _is_file(argument):
             raise NotCheckedError(f"--key is neither a public key nor a file with one: {error}") from None
     what = f"the key file {plain(argument)}"
     try:

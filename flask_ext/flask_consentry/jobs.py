@@ -43,6 +43,7 @@ def background(app: Flask, state: State) -> Background:
             return
         shipped = more = ledger.shipper.ship()
         while more:
+            ledger.revocations.keep_up()  # a long queue must not hold up what was taken back elsewhere
             more = ledger.shipper.ship()
         if shipped:
             ledger.eraser.sweep(now=clock())
@@ -67,3 +68,4 @@ def seal(app: Flask, ledger: Ledger, clock: Clock) -> None:
             signals.send(app, signals.checkpoint_signed, size=done.size)
         if done.busy or not done.added:
             return
+        ledger.revocations.keep_up()

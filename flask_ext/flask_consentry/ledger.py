@@ -5,13 +5,15 @@ Nothing here opens a database or starts a thread; that happens on first use, in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from flask import Flask
 
-from consent import Policy
-from consent.ledger import Counts, Database, Eraser, Sequencer, Store
+from consent import Policy, StoreError
+from consent.ledger import Counts, Database, Eraser, Revocation, Sequencer, Store
 from consent.ledger.keys import Keyring
 from consent.ledger.revocations import Revocations
 from consent.ledger.shipper import Shipper
@@ -62,6 +64,18 @@ def build(app: Flask, settings: Settings, policy: Policy, *, clock: Clock, entro
     sequencer = Sequencer(database, policy.site, keys)
     spool = Spool(settings.spool, cap_bytes=settings.spool_cap, clock=clock)
     writer = Writer(store, spool, clock=clock, timeout=settings.store_timeout, on_event=signals.from_writer(app))
+    seen: list[bool] = []
+
+    def revoked(since: datetime | None) -> Sequence[Revocation]:
+        """Nothing where nothing was ever kept; a file that is gone is a store that is away."""
+        if database.exists:
+            found = store.revocations(added_since=since)
+            seen[:] = [True]
+            return found
+        if seen or (not keys.from_text and keys.path.exists()):
+            raise StoreError(f"{database.name} is not there any more")
+        return ()
+
     return Ledger(
         database=database,
         store=store,
@@ -73,7 +87,7 @@ def build(app: Flask, settings: Settings, policy: Policy, *, clock: Clock, entro
         writer=writer,
         shipper=Shipper(spool, store, clock=clock),
         revocations=Revocations(
-            lambda since: store.revocations(added_since=since) if database.exists else (),
+            revoked,
             clock,
             alone=not settings.background,
         ),

@@ -303,7 +303,7 @@ class Model:
             self.log.append((canonical.encode(said).decode(), None))
             self.erased.add(index)
         self._delete(records)
-        until = max([now, *(record.valid_until for record in records)]) + 30 * DAY
+        until = max([now, *(record.valid_until for record in records)]) + 30 * DAY  # at least
         self.revoke(Revocation(subject=subject, not_before=EVER, until=until, erased=True), now)
         self.sign(keys)
         return Erased(records=len(records), withdrew=stands)
@@ -483,7 +483,7 @@ class LogMachine(RuleBasedStateMachine):
         at.forgot = self.now if forgets else at.forgot
         self.figures["appended"] += len(entries)
 
-    @initialize(count=st.sampled_from([0, 0, 0, 250]))
+    @initialize(count=st.sampled_from([0, 0, 0, 252]))
     def begin(self, count: int) -> None:
         """Now and then with a log so large that its tree has stored nodes soon."""
         if count:
@@ -578,11 +578,17 @@ class LogMachine(RuleBasedStateMachine):
             salts = [salt for _, salt in self.model.gone]
             assert not traces(self.ledger.database.path, *salts)
 
-    @rule(host=HOSTS, pick=st.integers(0, 999), known=st.sampled_from([True, True, True, False]))
-    def erase(self, host: int, pick: int, known: bool) -> None:
-        """A subject wants to be forgotten, perhaps again."""
-        at = self.hosts[host]
-        subject = self.subjects[pick % len(self.subjects)] if known and self.subjects else self.chance.randbytes(16)
+    @rule(host=HOSTS, pick=st.integers(0, 999), whose=st.sampled_from(["known", "waiting", "waiting", "erased", "new"]))
+    def erase(self, host: int, pick: int, whose: str) -> None:
+        """A subject wants to be forgotten: one with records in the log or before it, one that was already, a stranger."""
+        model, at = self.model, self.hosts[host]
+        among: dict[str, list[bytes]] = {
+            "known": self.subjects,
+            "waiting": [who for own in model.waiting if (who := model.records[own].subject)],
+            "erased": [who for who, one in model.revoked.items() if one["erased"]],
+        }
+        subjects = among.get(whose) or [self.chance.randbytes(16)]
+        subject = subjects[pick % len(subjects)]
         self.model.gone = []
         done = at.eraser.erase_subject(subject, now=self.now)
         assert done == self.model.erase(subject, self.now, at.keys, self._found(), self._drawn)
@@ -602,7 +608,7 @@ class LogMachine(RuleBasedStateMachine):
         kept = {subject: one for subject, one in self.model.revoked.items() if one["until"] >= self.now}
         self.model.revoked = kept
 
-    @rule(host=HOSTS, days=st.sampled_from([-1, 0, 1, 30]), passes=st.sampled_from([0, 2, 45, 250]))
+    @rule(host=HOSTS, days=st.sampled_from([-1, 0, 1, 30]), passes=st.sampled_from([0, 2, 45, 250, 4000]))
     def purge(self, host: int, days: int, passes: int) -> None:
         """Time passes; then what is older than some days goes."""
         self.now += passes * DAY
@@ -683,14 +689,18 @@ class LogMachine(RuleBasedStateMachine):
         """Every row of every table, and nothing else."""
         model, log = self.model, Log.read(self.ledger.database, self.ledger.site)
         log.check()
+        self.rows = self._look()
         found = {own: (row.body.encode(), row.salt) for own, row in log.records.items()}
         assert found == model.openings
         assert log.pending.keys() == model.waiting.keys()
         assert [(row.public, row.record_id) for row in log.leaves] == model.log
         if log.head is not None:
-            assert log.head.root == root_of([leaf_hash(public) for public, _ in model.log])
+            hashes = [leaf_hash(public) for public, _ in model.log]
+            assert log.head.root == root_of(hashes)
+            stored = [(row["level"], row["position"], row["hash"]) for row in self.rows["consent_node"]]
+            whole = range(len(hashes) // 256)
+            assert stored == [(8, at, root_of(hashes[256 * at : 256 * (at + 1)])) for at in whole]
         assert (log.head.size if log.head else 0) == len(model.log)
-        self.rows = self._look()
         claims = {
             (row["request"], row["before"]): (row["record_id"], _ms(row["recorded_at"]))
             for row in self.rows["consent_submission"]
@@ -708,6 +718,9 @@ class LogMachine(RuleBasedStateMachine):
             row["subject"]: {name: _ms(row[name]) for name in times} | {"erased": row["erased"]}
             for row in self.rows["consent_revocation"]
         }
+        for who, one in model.revoked.items():
+            if one["erased"] and revoked[who]["until"] > one["until"]:
+                one["until"] = revoked[who]["until"]  # how much longer is the ledger's own affair
         assert revoked == model.revoked
         self.checkpoints_continue_each_other()
         self.nothing_is_left_of_who_was_erased()

@@ -447,6 +447,8 @@ def test_erasing_leaves_nothing_of_the_subject(site: Site, code: str) -> None:
     site.client.set_cookie("_pk_id.1", "x")
     site.clock.advance(minutes=5)
     subject = site.records[0].subject or b""
+    unconfirmed = send(site.client, action="erase", confirm="yes")
+    assert f'name="code" value="{code}"' in unconfirmed.text, "another site may know our form, not the code in it"
     answer = send(site.client, action="erase", code=code, confirm="yes")
     assert "Erased: 1 entry." in words(answer)
     assert "Nothing is written down about you" in words(answer)

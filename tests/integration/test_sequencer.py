@@ -186,6 +186,14 @@ def test_each_site_has_its_own_log(ledger: Ledger) -> None:
 # What is signed
 
 
+def test_two_logs_of_one_database_have_two_names(ledger: Ledger) -> None:
+    """Else an honest checkpoint of one would look like a rewrite of the other."""
+    ledger.sequencer.seal_all(NOW)
+    other = Sequencer(ledger.database, "other", ledger.sequencer._keys)
+    with pytest.raises(ConfigError, match=f"is the log of {SITE} already"):
+        other.seal_all(NOW)
+
+
 def test_a_host_without_a_key_sequences_and_another_signs(ledger: Ledger) -> None:
     """Nothing is lost meanwhile; until then there is nothing to export, and it says why."""
     ledger.keys.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import uuid
@@ -555,13 +556,20 @@ def test_a_record_comes_back_from_its_bytes(record: Record) -> None:
     assert body.encode(body.decode(written)) == written
 
 
+@given(_ENTRIES, st.sampled_from(["record_id", "subject", "supersedes", "services", "purposes", "valid_until"]))
+def test_a_damaged_field_is_said_to_be_one(one: Entry, field: str) -> None:
+    """Of another type than it has to be: the spool sets such a row aside."""
+    said = json.loads(one.to_json())
+    said["record"][field] = 5
+    with pytest.raises(ValueError):  # noqa: PT011  # that it is one is the contract
+        Entry.from_json(json.dumps(said))
+
+
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | _TEXT, lambda x: st.lists(x) | st.dictionaries(_TEXT, x))
 )
 def test_what_is_no_entry_is_said_to_be_none(value: object) -> None:
     """Whatever a damaged file gives."""
-    import json
-
     with pytest.raises(ValueError):  # noqa: PT011  # that it is one is the contract
         Entry.from_json(json.dumps(value))
     with pytest.raises(ValueError):  # noqa: PT011

@@ -110,7 +110,8 @@ def _wish(state: State, visit: Visit, fields: dict[str, Any]) -> Wish:
         subject=subject,
         own=subject == mine,
         code=code,
-        confirmed=confirm == "yes" or wants_json(),
+        # With the code, which only our page knows, or by a call that no other site can make.
+        confirmed=(confirm == "yes" and bool(code)) or request.is_json,
         back=safe_next(str(fields.get("next", ""))),
     )
 
