@@ -102,8 +102,8 @@ class Revocations:
 
     def wait(self, seconds: float) -> bool:
         """Whether it is :attr:`known`, waiting for that: *seconds* for all who ask together, from the first on."""
-        if self._alone:
-            return self._known
+        if self._alone and not self._reading.locked():
+            return self._known  # nobody is at it: the store was asked, and did not answer
         if self._waits_until is None:
             self._waits_until = time.monotonic() + seconds
         left = self._waits_until - time.monotonic()

@@ -216,8 +216,11 @@ def test_every_worker_of_gunicorn_has_one(tmp_path: Path, options: tuple[str, ..
     with servers.gunicorn(tmp_path, WSGI, "--workers", "2", "--max-requests", "40", *options) as address:
         workers: set[str] = set()
         for _ in range(150):
-            with urllib.request.urlopen(address + "/") as answer:
-                worker, _, before, names = answer.read().decode().split(" ")
+            try:
+                with urllib.request.urlopen(address + "/") as answer:
+                    worker, _, before, names = answer.read().decode().split(" ")
+            except ConnectionResetError:  # by a worker that has served its number of requests
+                continue
             assert before == "False"
             assert names == NAME
             workers.add(worker)

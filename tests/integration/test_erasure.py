@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,20 @@ import pytest
 import sqlalchemy as sa
 
 from consent import Duration, Method
-from consent.ledger import Entry, Erased, Event, Record, Revocation, Store, Surface, snapshot, tables
+from consent.ledger import (
+    Entry,
+    Erased,
+    Eraser,
+    Event,
+    Record,
+    Revocation,
+    Sealed,
+    Sequencer,
+    Store,
+    Surface,
+    snapshot,
+    tables,
+)
 from consent.ledger.export.selection import Selection
 from consent.proof import merkle
 from consent.proof.leaf import ErasureLeaf, PurgeLeaf, hash_of
@@ -440,6 +454,26 @@ def test_a_purge_ends_while_answers_of_long_ago_keep_coming(shared: Ledger) -> N
     report = shared.verify()
     assert report.counts
     assert (report.reasons, report.counts.purged) == ((), 2)
+
+
+def test_a_purge_takes_nothing_that_has_no_place_in_the_log(ledger: Ledger) -> None:
+    """What comes in between its two transactions, the sequencing and the deleting, is there for the next."""
+    late = entry(2, valid_until=NOW.replace(microsecond=0))
+
+    class Slow(Sequencer):
+        """Lets somebody's spool come in when all is sequenced."""
+
+        def seal_all(self, now: datetime) -> Sealed:
+            done = super().seal_all(now)
+            ledger.store.append_many([late], now=now, acknowledged=True)
+            return done
+
+    slow = Slow(ledger.database, SITE, lambda: ledger.keys)
+    ledger.append(1, valid_until=NOW)
+    assert Eraser(ledger.store, slow, entropy=random.Random(0).randbytes).purge((NOW + DAY).date(), now=NOW + DAY) == 1
+    assert records(ledger) == [late.record]
+    assert ledger.eraser.purge((NOW + DAY).date(), now=NOW + DAY) == 1
+    assert records(ledger) == []
 
 
 def test_erasures_and_purges_in_one_log(ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import resource
+import shlex
 import subprocess
 import sys
 import time
@@ -450,7 +451,7 @@ def test_a_mistake_of_the_verifier_is_no_verdict(
 def test_nobody_reading_is_no_error(room: Path) -> None:
     """``consentry verify … | head -0`` prints no traceback."""
     done = subprocess.run(
-        ["sh", "-c", f"{sys.executable} -m consent.proof.console verify export.ndjson --key site.pub | :"],
+        ["sh", "-c", f"{shlex.quote(sys.executable)} -m consent.proof.console verify export.ndjson --key site.pub | :"],
         capture_output=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         check=False,

@@ -362,3 +362,22 @@ def test_no_earlier_receipt_lets_more_run_than_the_last(answers: list[tuple[Meth
                 continue
             assert old.granted <= after.granted
             assert old.valid_until <= after.valid_until
+
+
+def test_who_asks_while_another_asks_for_the_first_time_waits_for_it() -> None:
+    """Without a background, the first requests of a process come at once: none of them is turned away for that."""
+    begun, go = threading.Event(), threading.Event()
+
+    def load(_: datetime | None) -> list[Revocation]:
+        begun.set()
+        go.wait(5)
+        return []
+
+    asked = Revocations(load, lambda: datetime(2026, 3, 3, tzinfo=UTC), alone=True)
+    first = threading.Thread(target=lambda: asked.known)
+    first.start()
+    assert begun.wait(5)
+    threading.Timer(0.05, go.set).start()
+    assert not asked.known
+    assert asked.wait(5)
+    first.join()
