@@ -67,12 +67,12 @@ def build(app: Flask, settings: Settings, policy: Policy, *, clock: Clock, entro
     seen: list[bool] = []
 
     def revoked(since: datetime | None) -> Sequence[Revocation]:
-        """Nothing where nothing was ever kept; a file that is gone is a store that is away."""
+        """Nothing where nothing was ever kept; a file that was there and is gone is a store that is away."""
         if database.exists:
             found = store.revocations(added_since=since)
             seen[:] = [True]
             return found
-        if seen or (not keys.from_text and keys.path.exists()):
+        if seen:
             raise StoreError(f"{database.name} is not there any more")
         return ()
 
