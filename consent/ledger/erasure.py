@@ -25,15 +25,14 @@ from .database import Database
 from .entry import Revocation
 from .moments import milliseconds, moment
 from .record import Event, Record, Surface, new_id
+from .revocations import EVER
 from .sequencer import Head, Sequencer
-from .store import Store
+from .store import Store, row_of
 
 #: How much longer than the longest receipt a revocation is remembered: clocks differ, and a spool may come in late.
 _LONGER = timedelta(days=30)
 #: Records deleted with one statement: engines bound the number of values.
 _PIECE = 1000
-#: After every receipt there will be.
-_EVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,7 @@ class Eraser:
             self._delete(connection, head, [row for _, row in records], now)
             ends = [record.valid_until for record, _ in records]
             until = max([now, *ends]) + _LONGER
-            revocation = Revocation(subject=subject, not_before=_EVER, until=until, erased=True)
+            revocation = Revocation(subject=subject, not_before=EVER, until=until, erased=True)
             self._store.revoke(connection, revocation, now=now)
             self._sequencer.finish(connection, head, now)
             return Erased(records=len(records), withdrew=live)
@@ -197,17 +196,7 @@ class Eraser:
         )
         written, salt = body.encode(record), self._entropy(32)
         at = milliseconds(record.recorded_at)
-        row = {
-            "record_id": record.record_id,
-            "recorded_at": at,
-            "site": self._site,
-            "subject": None,
-            "event": record.event.value,
-            "valid_until": milliseconds(record.valid_until),
-            "body": written.decode(),
-            "salt": salt,
-        }
-        connection.execute(sa.insert(tables.record).values(row))
+        connection.execute(sa.insert(tables.record).values(row_of(record, written, salt)))
         public = leaves.record(commitment(salt, written), moment(at).date().isoformat())
         head.add([public], [(record.record_id, at)])
 

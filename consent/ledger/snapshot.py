@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ..errors import StoreError
 from ..proof import leaf as leaves
 from ..proof import merkle
-from ..proof.checkpoint import Checkpoint
+from ..proof.checkpoint import claimed
 from . import tables
 from .database import Database
 
@@ -60,7 +60,7 @@ class Snapshot:
             raise StoreError(f"the log of {site} was never signed. {remedy}")
         #: The newest signed checkpoint.
         self.note: str = note
-        self.checkpoint = Checkpoint.parse(note.partition("\n\n")[0] + "\n")
+        self.checkpoint = claimed(note)
         self._tile = lru_cache(maxsize=64)(self._read_tile)
         if self.has_later_erasures(self.size):  # what they deleted is missing below, without a cause
             remedy = "Run: flask consent seal, on a host that has the signing key"

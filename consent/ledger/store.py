@@ -245,7 +245,7 @@ class Store:
             if record.subject is not None:
                 chain.setdefault(record.subject, []).append(record)
             written = body.encode(record)
-            records.append(_row(record, written, entry.salt))
+            records.append(row_of(record, written, entry.salt))
             waiting.append(_pending(record, commitment(entry.salt, written), now))
             kept[record.record_id] = record
         if records:
@@ -407,7 +407,8 @@ def _proves(earlier: Record, record: Record) -> bool:
     return same and (earlier.subject == record.subject or not record.decision.grants_anything)
 
 
-def _row(record: Record, written: bytes, salt: bytes) -> dict[str, Any]:
+def row_of(record: Record, written: bytes, salt: bytes) -> dict[str, Any]:
+    """*record*, written as its body, as a row of its table."""
     return {
         "record_id": record.record_id,
         "recorded_at": milliseconds(record.recorded_at),

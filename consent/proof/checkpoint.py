@@ -83,6 +83,14 @@ def sign(checkpoint: Checkpoint, keys: Sequence[note.SigningKey]) -> str:
     return note.sign(checkpoint.text, keys)
 
 
+def claimed(signed: str) -> Checkpoint:
+    """The checkpoint that a note holds, whoever signed it: for notes of one's own, and before keys are known.
+
+    :raises FormatError: it holds none.
+    """
+    return Checkpoint.parse(signed.partition("\n\n")[0] + "\n")
+
+
 def read(signed: str | bytes, keys: Sequence[note.VerifyingKey]) -> Checkpoint:
     """The checkpoint in a note, signed by the log that it names.
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from consent import ConsentError
 from consent.ledger.keys import signers
-from consent.proof.checkpoint import Checkpoint
+from consent.proof.checkpoint import Checkpoint, claimed
 
 #: Ends of the names of variables that hold secrets of the site's, which a command has no use for.
 _SECRETS = ("SECRET_KEY", "SECRET_KEYS", "SECRET_KEY_FALLBACKS", "SIGNING_KEY_TEXT", "SMTP_URL", "STORE_URL")
@@ -30,11 +30,6 @@ _TAIL = 64 * 1024
 
 class AnchorError(ConsentError):
     """The checkpoint was not handed out."""
-
-
-def head_of(note: str) -> Checkpoint:
-    """The checkpoint that *note*, one of the site's own, holds."""
-    return Checkpoint.parse(note.partition("\n\n")[0] + "\n")
 
 
 def file_name(head: Checkpoint) -> str:
@@ -92,7 +87,7 @@ def to_command(command: Sequence[str], note: str, *, timeout: float) -> str:
 
 def _put(folder: Path, note: str) -> Path:
     """Write *note* to a file of its own in *folder*; the file, which may have been there."""
-    plain = folder / file_name(head_of(note))
+    plain = folder / file_name(claimed(note))
     if _is_there(plain, note):
         return plain
     path = plain.with_suffix(f".{'-'.join(signers(note))}.note") if plain.exists() else plain  # signed by others, too

@@ -23,9 +23,10 @@ from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from consent import ConfigError
+from consent.proof.checkpoint import claimed
 from consent.proof.note import VerifyingKey
 
-from .anchoring import AnchorError, file_name, head_of
+from .anchoring import AnchorError, file_name
 
 #: Seconds that the server has for each answer.
 _PATIENCE = 30.0
@@ -110,7 +111,7 @@ def compose(note: str, keys: Sequence[VerifyingKey], *, sender: str, recipient: 
             "Give the policy a [controller] email, or CONSENT_SMTP_URL the sender: smtp://host?from=site@example.org"
         )
         raise AnchorError(f"nobody is named whom the mail is from. {remedy}")
-    head = head_of(note)
+    head = claimed(note)
     text = _TEXT.format(
         origin=head.origin,
         day=f"{now:%Y-%m-%d}",

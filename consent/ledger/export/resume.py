@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConsentError
 from ...proof import checkpoint, lines, merkle
-from ...proof.checkpoint import Checkpoint
+from ...proof.checkpoint import Checkpoint, claimed
 from ...proof.errors import FormatError, NoteError
 from ...proof.lines import LONGEST, Header, LeafLine
 from ...proof.note import SigningKey
@@ -72,8 +72,7 @@ def _read(file: BufferedReader[FileIO]) -> Part:
     first = file.readline(LONGEST + 1)
     try:
         header = lines.read_header(first)
-        text = header.checkpoint.partition("\n\n")[0] + "\n"
-        part = Part(header, Checkpoint.parse(text), sha256(first), len(first))
+        part = Part(header, claimed(header.checkpoint), sha256(first), len(first))
     except FormatError:
         raise NotResumableError("it is not the beginning of an export") from None
     is_whole = header.filter is None

@@ -32,7 +32,7 @@ from consent.ledger.export import (
     unfinished,
 )
 from consent.proof import merkle
-from consent.proof.checkpoint import Checkpoint
+from consent.proof.checkpoint import Checkpoint, claimed
 from consent.proof.errors import FormatError
 from consent.proof.note import SigningKey
 
@@ -249,7 +249,7 @@ def _checkpoint(path: Path) -> Checkpoint:
     try:
         with path.open("rb") as file:
             text = file.read(_LONGEST_NOTE).decode("utf-8-sig").replace("\r\n", "\n").lstrip("\n")
-        return Checkpoint.parse(text.partition("\n\n")[0] + "\n")
+        return claimed(text)
     except (OSError, UnicodeDecodeError, FormatError) as error:
         raise click.ClickException(f"{path} is no checkpoint: {error}") from None
 

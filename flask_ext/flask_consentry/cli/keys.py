@@ -9,9 +9,9 @@ import click
 
 from consent import ConfigError
 from consent.ledger.keys import SEED_BYTES, add_key, new_key_file, signers
+from consent.proof.checkpoint import claimed
 from consent.proof.note import VerifyingKey
 
-from ..anchoring import head_of
 from ..state import State
 from .running import within
 
@@ -36,7 +36,7 @@ def new(state: State, name: str | None, output: Path | None) -> None:
             f"the keys are read from {ring.source}. Name a file with --output, and put its key there"
         )
     note = _newest_note(state)
-    origin = head_of(note).origin if note else None
+    origin = claimed(note).origin if note else None
     if name is not None and origin not in (None, name):
         raise click.UsageError(f"the log is called {origin} already, and a key of another name cannot go on with it")
     path = output or ring.path

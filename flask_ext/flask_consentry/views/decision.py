@@ -21,7 +21,7 @@ from consent.ledger import Record
 from consent.notice import Notice, recognise
 from consent.wire import Submitted
 
-from .. import embeds, marker, recording, render, stand_in
+from .. import embeds, marker, receipt_cookie, recording, render, stand_in
 from ..current import state as current_state
 from ..current import visit as current_visit
 from ..state import State
@@ -160,7 +160,7 @@ def _answered(
         alone = frame if said.method is Method.ONCE else None
         response = redirect(alone or _way_back(visit, said), HTTPStatus.SEE_OTHER)
     if decision is not None:
-        _set_receipt(response, state, visit, decision)
+        receipt_cookie.put(response, state, visit, decision)
         marker.put(response, state, visit, by_form=not wants_json())
     return response
 
@@ -194,16 +194,3 @@ def _frame(state: State, visit: Visit, said: Submitted) -> str | None:
         return None  # Global Privacy Control stands against it
     once = embeds.ticket(state, said.embed, now=visit.now) if said.method is Method.ONCE else None
     return url_for("consentry.embed", service=said.service, token=said.embed, once=once)
-
-
-def _set_receipt(response: Response | BaseResponse, state: State, visit: Visit, decision: Decision) -> None:
-    left = decision.valid_until - visit.now
-    response.set_cookie(
-        state.cookie_names[visit.secure],
-        state.receipts.write(decision),
-        max_age=None if decision.duration is Duration.SESSION else left,
-        domain=state.settings.cookie_domain,
-        secure=visit.secure,
-        httponly=True,
-        samesite="Lax",
-    )
