@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def _more(app: Flask) -> None:
         response = make_response(render_template_string(PAGE))
         response.headers["Cache-Control"] = "public, max-age=0, s-maxage=60"
         response.headers["Vary"] = "Accept-Encoding"
-        response.set_cookie("colours", "red", max_age=1000)
+        response.set_cookie("colours", "red", expires=datetime(2030, 1, 1, tzinfo=UTC))  # no clock in it
         response.set_etag("one")
         return response
 
