@@ -17,6 +17,8 @@ PY := .venv/bin/python
 BANNER := static/banner
 BUILT := flask_ext/flask_consentry/static
 CODE := consent flask_ext tests examples scripts
+# A file of tests to each processor, for many wait: for deadlines, servers, a browser. By name: tests/crash takes longest.
+AT_ONCE := --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -26,10 +28,10 @@ demo: ## serve the example site on http://127.0.0.1:5000 (PORT=… for another p
 	@sh scripts/demo.sh .venv-demo/bin/python "$(PORT)"
 
 test: env ## run all tests: Python, TypeScript (where Node is) and the example site in Chromium
-	@NGINX_PATH="$$(sh scripts/nginx.sh)" && export NGINX_PATH && $(PY) -m pytest --ignore=tests/e2e
+	@NGINX_PATH="$$(sh scripts/nginx.sh)" && export NGINX_PATH && $(PY) -m pytest $(AT_ONCE) --ignore=tests/e2e
 	@$(MAKE) test-banner
 	@NGINX_PATH="$$(sh scripts/nginx.sh)" && CHROMIUM="$$(sh scripts/chromium.sh)" && export NGINX_PATH CHROMIUM && \
-		echo "Browser tests in $$CHROMIUM" && $(PY) -m pytest tests/e2e
+		echo "Browser tests in $$CHROMIUM" && $(PY) -m pytest $(AT_ONCE) tests/e2e
 
 check: check-rest check-lowest ## run every check beside the tests
 
@@ -77,7 +79,7 @@ check-wheel: env
 
 check-lowest:
 	@sh scripts/environment.sh .venv-lowest requirements/lowest.txt
-	@NGINX_PATH="$$(sh scripts/nginx.sh)" && export NGINX_PATH && .venv-lowest/bin/python -m pytest -m "not slow" tests/unit tests/integration
+	@NGINX_PATH="$$(sh scripts/nginx.sh)" && export NGINX_PATH && .venv-lowest/bin/python -m pytest $(AT_ONCE) -m "not slow" tests/unit tests/integration
 
 $(BANNER)/node_modules/.package-lock.json: $(BANNER)/package.json $(BANNER)/package-lock.json
 	cd $(BANNER) && npm ci --no-audit --no-fund

@@ -9,13 +9,18 @@
     . ReceiptError       a visitor's receipt cannot be trusted; treat as no decision
   - AnswerError          a visitor's answer names what the policy does not declare
   - StoreError           the record store failed; the cause is chained
+    . SpoolFull          no more entries can wait for the store on this host
   - ProofError           what is offered as a proof does not hold: see :mod:`consent.proof.errors`
     . FormatError        bytes that are not written as their format demands
     . NoteError          a signed note that cannot be read, that no key at hand signed, or that is forged
+  - NotCheckedError      what is offered as a proof cannot be checked: see :mod:`consent.proof.verdict`
+  - NotResumableError    an unfinished export cannot be continued: see :mod:`consent.ledger.export.resume`
+  - TargetError          an export cannot be written there: see :mod:`consent.ledger.export.file`
 
 ``PolicyError`` and ``ConfigError`` are the developer's to mend and stop start-up;
 ``TokenError`` and ``AnswerError`` come from outside and never stop a page;
-``StoreError`` is the operator's; ``ProofError`` concerns whoever handed the proof over.
+``StoreError`` is the operator's; ``ProofError`` concerns whoever handed the proof over; the last three end a
+command at a terminal with one line.
 """
 
 from __future__ import annotations
@@ -106,3 +111,7 @@ class AnswerError(ConsentError):
 
 class StoreError(ConsentError):
     """The record store failed or took too long; the cause is chained."""
+
+
+class SpoolFull(StoreError):
+    """The spool has reached its cap: no more entries can wait there for the store."""

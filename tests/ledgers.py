@@ -224,7 +224,7 @@ def at_once(work: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> lis
 def _append_in_a_process(barrier: Barrier, url: str, texts: list[str], now: datetime) -> list[uuid.UUID]:
     database = Database(url, timeout=30.0)
     store = Store(database, SITE)
-    store.revocations()  # connected, so that all begin together
+    store.count_revocations()  # connected, so that all begin together
     barrier.wait()
     try:
         return [store.append(Entry.from_json(text), now=now).record_id for text in texts]

@@ -19,6 +19,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -121,6 +123,21 @@ class PostgresServer:
         while any(runs(child) for child in others) and time.monotonic() < end:
             time.sleep(0.005)
         return 1 + len(others)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let all its processes stand still during the block: connections stay open, and nobody answers."""
+        assert self._process is not None
+        first = self._process.pid
+        os.kill(first, signal.SIGSTOP)  # so that it starts no more of them
+        others = children(first)
+        try:
+            for one in others:
+                os.kill(one, signal.SIGSTOP)
+            yield
+        finally:
+            for one in (*others, first):
+                os.kill(one, signal.SIGCONT)
 
     def close(self) -> None:
         """Stop it and delete its folder; again does nothing."""

@@ -1,13 +1,16 @@
 """One database for the records of one or several sites: SQLite, or PostgreSQL for several hosts. Knows no record.
 
 An engine belongs to the process that made it, so that a database may be named before a server forks. A transaction is
-durable when it ends. What a driver can throw comes out as one :class:`~consent.errors.StoreError`.
+durable when it ends. What a driver can throw comes out as one :class:`~consent.errors.StoreError`, and so does what
+takes longer than whoever asks has :mod:`.patience` for.
+
+Of SQLite it is the file at the path that counts: another one that is put there is opened, and what went into the one
+before it at that moment has failed.
 
 Nothing here needs a sequence, a trigger or an advisory lock, and a transaction that the engine could not order against
 another (SQLSTATE 40001, 40P01) is begun again, so that engines that speak PostgreSQL's protocol can take its place.
 
-Sources: SQLite, "Write-Ahead Logging" and PRAGMA synchronous (FULL: durable against power loss); PostgreSQL,
-"Transaction Isolation", "Client Connection Defaults".
+Sources: PostgreSQL, "Transaction Isolation"; SQLite, PRAGMA wal_checkpoint, secure_delete.
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from ..errors import ConfigError, StoreError
-from . import migrations
+from . import engines, migrations, patience
+from .engines import Opened
+from .per_process import PerProcess
+from .sqlite_file import Identity, identity
 
 T = TypeVar("T")
 
@@ -36,10 +42,20 @@ _AGAIN = ("40001", "40P01")
 #: Insufficient privilege.
 _NO_RIGHT = "42501"
 _ATTEMPTS = 8
+#: Seconds for each thing that is asked of a new connection: while one thread asks, all others wait that need one.
+_GREETING = 2.0
 #: What a server says to whom it never lets in. libpq gives no code for it; in other languages the start goes on.
 _TURNED_AWAY = r"password authentication failed|(?:database|role) \".*\" does not exist|no pg_hba.conf entry"
 #: What an SQLite file begins with (SQLite, "Database File Format" §1.2).
 _MAGIC = b"SQLite format 3\0"
+
+
+class _Own:
+    """What one process has of the database."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.opened: Opened | None = None
 
 
 class Database:
@@ -57,11 +73,7 @@ class Database:
             raise ConfigError(f"{_REMEDY}; this is not a database URL") from None
         self._url = _usable(parsed)
         self._timeout = timeout
-        self._lock = threading.Lock()
-        self._owner: tuple[int, sa.Engine] | None = None
-        #: By process: the connection that :meth:`driver` used last, past the pool, which takes longer than its use.
-        self._spare: dict[int, list[sa.PoolProxiedConnection]] = {}
-        self._upgraded = False
+        self._own = PerProcess(_Own)
 
     @property
     def is_postgresql(self) -> bool:
@@ -79,6 +91,11 @@ class Database:
         return self.is_postgresql or self.path.exists()
 
     @property
+    def identity(self) -> Identity | None:
+        """Which SQLite file it is now; ``None`` of a server, or where there is no file."""
+        return None if self.is_postgresql else identity(self.path)
+
+    @property
     def name(self) -> str:
         """What to call it in a message: never with a password, which may also stand in the URL's query."""
         if not self.is_postgresql:
@@ -90,10 +107,13 @@ class Database:
     def write(self) -> Iterator[sa.Connection]:
         """One write transaction, durable at the end.
 
-        :raises StoreError: nothing was written.
+        :raises StoreError: nothing was written; or all was, and the connection broke before it could be told.
         """
-        with self._reported("written"), self._engine().begin() as connection:
-            yield connection
+        with self._reported("written"):
+            opened = self._opened()
+            with self._connected(opened) as connection, connection.begin():
+                yield connection
+        self._confirm(opened)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -101,15 +121,14 @@ class Database:
 
         :raises StoreError: the database cannot be read.
         """
-        with self._reported("read"):
-            options = {"isolation_level": "REPEATABLE READ"} if self.is_postgresql else {}
-            with self._engine().connect().execution_options(read_only=True, **options) as connection:
-                yield connection
+        options = {"isolation_level": "REPEATABLE READ"} if self.is_postgresql else {}
+        with self._reported("read"), self._connected(self._opened()) as connection:
+            yield connection.execution_options(read_only=True, **options)
 
     def transact(self, work: Callable[[sa.Connection], T]) -> T:
         """What *work* returns, done in a write transaction; done anew where the engine asks for it.
 
-        :raises StoreError: nothing was written.
+        :raises StoreError: see :meth:`write`.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -127,14 +146,16 @@ class Database:
 
         :raises StoreError: a transaction that was not ended by then has done nothing.
         """
-        engine = self._engine()
-        errors = engine.dialect.loaded_dbapi
         with self._reported("written"):
+            opened = self._opened()
+            dialect = opened.engine.dialect
+            errors = dialect.loaded_dbapi
             try:
-                with self._borrowed(engine) as driver:
+                with self._borrowed(opened) as driver:
                     yield driver
             except errors.Error as error:
-                raise sa.exc.DBAPIError.instance(None, None, error, errors.Error, dialect=engine.dialect) from error
+                raise sa.exc.DBAPIError.instance(None, None, error, errors.Error, dialect=dialect) from error
+        self._confirm(opened)
 
     def upgrade(self, target: str = migrations.LEDGER) -> None:
         """Bring the tables up to the newest version.
@@ -142,7 +163,11 @@ class Database:
         :raises StoreError: they could not be.
         """
         try:
-            with self._reported("written"), self._engine(upgrade=False).begin() as connection:
+            with (
+                self._reported("written"),
+                self._connected(self._opened(upgrade=False)) as connection,
+                connection.begin(),
+            ):
                 migrations.upgrade(connection, target)
         except StoreError:
             if migrations.newest() not in self.current():  # else another host did it at the same time
@@ -155,7 +180,7 @@ class Database:
         """
         if not self.is_postgresql and not self.path.exists():
             return ()
-        with self._reported("read"), self._engine(upgrade=False).connect() as connection:
+        with self._reported("read"), self._connected(self._opened(upgrade=False)) as connection:
             return migrations.current(connection.execution_options(read_only=True))
 
     def check(self) -> None:
@@ -181,12 +206,12 @@ class Database:
 
     def close(self) -> None:
         """Let go of the database; the next use opens it again."""
-        for connection in self._spare.pop(os.getpid(), []):
-            connection.invalidate()
-        with self._lock:
-            if self._owner is not None and self._owner[0] == os.getpid():
-                self._owner[1].dispose()
-            self._owner = None
+        own = self._own.made
+        if own is not None:
+            with own.lock:
+                opened, own.opened = own.opened, None
+            if opened is not None:
+                opened.close()
 
     def forget_deleted(self, *, wait: bool = True) -> bool:
         """Leave nothing of deleted rows in SQLite's write-ahead log; its ``secure_delete`` cleans the file itself.
@@ -199,7 +224,7 @@ class Database:
         """
         if self.is_postgresql:
             return True
-        with self._reported("written"), self._engine().connect() as connection:
+        with self._reported("written"), self._connected(self._opened()) as connection:
             driver: Any = connection.connection.driver_connection
             try:
                 driver.execute(f"PRAGMA busy_timeout={int(self._timeout * 1000) if wait else 0}")
@@ -240,34 +265,63 @@ class Database:
     @contextmanager
     def _reported(self, done: str) -> Iterator[None]:
         try:
+            if patience.is_over():
+                raise StoreError(f"there is no time left in which the records in {self.name} can be {done}")
             yield
         except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise StoreError(f"the records in {self.name} cannot be {done}{_reason(error)}") from error
+            reason = " (it took too long)" if patience.is_over() else _reason(error)
+            raise StoreError(f"the records in {self.name} cannot be {done}{reason}") from error
+
+    def _confirm(self, opened: Opened) -> None:
+        """That what was written is in the file that stands at the path."""
+        if not opened.stands:
+            raise StoreError(f"{self.name} was taken away while it was written")
 
     def _engine(self, *, upgrade: bool = True) -> sa.Engine:
-        """This process's engine; made on first use, and SQLite's tables brought up to date."""
-        with self._lock:
-            if self._owner is None or self._owner[0] != os.getpid():
-                self._owner = (os.getpid(), self._postgresql() if self.is_postgresql else self._sqlite())
-                self._upgraded = self.is_postgresql  # there it is an operator's act: flask consent db upgrade
-            engine = self._owner[1]
-            if upgrade and not self._upgraded:
-                with engine.connect().execution_options(read_only=True) as connection:  # which needs nobody's lock
-                    is_newest = migrations.newest() in migrations.current(connection)
-                if not is_newest:
-                    with engine.begin() as connection:
-                        migrations.upgrade(connection, migrations.LEDGER)
-                self._upgraded = True
-            return engine
+        return self._opened(upgrade=upgrade).engine
+
+    def _opened(self, *, upgrade: bool = True) -> Opened:
+        """What this process has open; opened on first use, and SQLite's tables brought up to date."""
+        own = self._own()
+        with own.lock:
+            if own.opened is not None and not own.opened.stands:
+                own.opened.part()
+                own.opened = None
+            if own.opened is None:
+                own.opened = engines.opened(self._url, timeout=self._timeout)
+            if upgrade and not own.opened.is_upgraded:
+                self._bring_up_to_date(own.opened)
+                own.opened.is_upgraded = True
+            return own.opened
+
+    def _bring_up_to_date(self, opened: Opened) -> None:
+        with self._connected(opened) as connection:  # a look, which needs nobody's lock
+            if migrations.newest() in migrations.current(connection.execution_options(read_only=True)):
+                return
+        with self._connected(opened) as connection, connection.begin():
+            migrations.upgrade(connection, migrations.LEDGER)
 
     @contextmanager
-    def _borrowed(self, engine: sa.Engine) -> Iterator[Any]:
+    def _connected(self, opened: Opened) -> Iterator[sa.Connection]:
+        """A connection of the pool, or a new one; one that took too long never goes back."""
+        with patience.answered_within(_GREETING):
+            connection = opened.engine.connect()
+        with connection, engines.limited(connection.connection.driver_connection):
+            try:
+                yield connection
+            finally:
+                if patience.is_over():
+                    connection.invalidate()
+
+    @contextmanager
+    def _borrowed(self, opened: Opened) -> Iterator[Any]:
         """The connection that was used last, or one of the pool; kept for the next time if nothing is wrong with it."""
-        spare = self._spare.setdefault(os.getpid(), [])
+        engine, spare = opened.engine, opened.spare
         try:
             connection = spare.pop()
         except IndexError:
-            connection = engine.raw_connection()
+            with patience.answered_within(_GREETING):
+                connection = engine.raw_connection()
         driver: Any = connection.driver_connection
         try:
             if self.is_postgresql:
@@ -281,54 +335,12 @@ class Database:
             engine.dispose()  # those that lie in the pool are not better
             raise
         finally:
-            if connection.is_valid and not spare:
+            if connection.is_valid and not spare and self._own().opened is opened:
                 spare.append(connection)
             else:
                 if self.is_postgresql and connection.is_valid:
                     driver.autocommit = False  # or the pool's next user would have no transaction
                 connection.close()
-
-    def _sqlite(self) -> sa.Engine:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"the folder of {self.path} cannot be made ({error.strerror})") from error
-        engine = sa.create_engine(self._url, connect_args={"timeout": self._timeout}, hide_parameters=True)
-        sa.event.listen(engine, "connect", self._on_connect)
-        sa.event.listen(engine, "begin", _on_begin)
-        return engine
-
-    def _on_connect(self, connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-        end = time.monotonic() + self._timeout
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                break
-            except sqlite3.OperationalError as error:  # of several that make the file, SQLite lets none wait here
-                if "locked" not in str(error) or time.monotonic() > end:
-                    raise
-                time.sleep(0.01)
-        # With a log of four times the usual size, the file is written and synced a quarter as often.
-        for pragma in ("synchronous=FULL", "wal_autocheckpoint=4000", "foreign_keys=ON", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    def _postgresql(self) -> sa.Engine:
-        given = self._url.normalized_query
-        ours = {
-            "lock_timeout": max(1, int(self._timeout * 1000)),
-            "timezone": "UTC",
-            "default_transaction_isolation": r"read\ committed",  # all that is needed, whatever else the server is for
-        }
-        arguments: dict[str, Any] = {"connect_timeout": 2, "application_name": "consentry"}
-        # A host that is gone says nothing: without these a thread waits for it for many minutes.
-        arguments |= {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
-        arguments = {name: value for name, value in arguments.items() if name not in given}
-        options = [*(f"-c {name}={value}" for name, value in ours.items()), *given.get("options", ())]
-        arguments["options"] = " ".join(options)
-        return sa.create_engine(
-            self._url, connect_args=arguments, pool_size=4, max_overflow=8, pool_timeout=2, hide_parameters=True
-        )
 
 
 def _usable(url: sa.URL) -> sa.URL:
@@ -366,8 +378,3 @@ def _reason(error: Exception) -> str:
         return ""
     first, _, _ = str(told).strip().partition("\n")
     return f" ({first})" if first else ""
-
-
-def _on_begin(connection: sa.Connection) -> None:
-    read_only = connection.get_execution_options().get("read_only")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

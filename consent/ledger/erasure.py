@@ -4,12 +4,16 @@ What goes is the record with its salt; without these 32 random bytes its leaf sa
 leaf, and a new one that says why the record is missing: an *erasure* names one index, a *purge* a day before which
 records have been deleted by the site's own rule. A subject's live grant is withdrawn first.
 
+An answer may also wait in a host's spool. Of this host's, what waits is brought to the store to be erased there, and
+what the store will not have is deleted; every other host does so with its own as soon as it sweeps.
+
 Sources: GDPR Art. 17 (erasure), Art. 5(1)(e) (storage limitation), Art. 7(3).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -23,10 +27,13 @@ from ..proof.leaf import commitment
 from . import body, tables
 from .database import Database
 from .entry import Revocation
+from .head import Head
 from .moments import milliseconds, moment
 from .record import Event, Record, Surface, new_id
 from .revocations import EVER
-from .sequencer import Head, Sequencer
+from .sequencer import Sequencer
+from .shipper import Shipper
+from .spool import Spool
 from .store import Store, row_of
 
 #: How much longer than the longest receipt a revocation is remembered: clocks differ, and a spool may come in late.
@@ -41,12 +48,14 @@ class Erased:
 
     :param records: How many records are gone.
     :param withdrew: Whether a grant still stood and was withdrawn.
-    :param traces: Whether SQLite's write-ahead log still has the bytes, because somebody reads at this moment; the next
-        :meth:`Eraser.sweep` sees to it.
+    :param spooled: How many entries are gone from this host's spool that the log never had.
+    :param traces: Whether something may still be on this host's disk: SQLite's write-ahead log has the bytes while
+        somebody reads, or the spool could not be written. The next :meth:`Eraser.sweep` sees to it.
     """
 
     records: int
     withdrew: bool
+    spooled: int = 0
     traces: bool = False
 
 
@@ -54,21 +63,28 @@ class Eraser:
     """Erases and purges the records of one site.
 
     :param entropy: Returns that many random bytes.
+    :param spool: This host's, if it has one.
     """
 
-    def __init__(self, store: Store, sequencer: Sequencer, *, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, store: Store, sequencer: Sequencer, *, entropy: Callable[[int], bytes], spool: Spool | None = None
+    ) -> None:
         self._store = store
+        self._spool = spool
         self._database: Database = store.database
         self._sequencer = sequencer
         self._site = sequencer.site
         self._entropy = entropy
 
-    def erase_subject(self, subject: bytes, *, now: datetime) -> Erased:
+    def erase_subject(self, subject: bytes, *, now: datetime, receipts_end: datetime | None = None) -> Erased:
         """Withdraw what the subject still grants, delete all its records, and say so in the log.
 
         The withdrawal stays on record, without the subject and with its hour only. Receipts of the subject are void
-        from now on, and records of it that come in later are erased by :meth:`sweep`.
+        from now on, and records of it that come in later are erased by :meth:`sweep`. What these grant is void
+        already, so that no other withdrawal is recorded.
 
+        :param receipts_end: When every receipt of the subject will have ended that somebody may hold and nobody here
+            knows; aware. Those that are known may end later.
         :raises StoreError: nothing was erased.
         """
 
@@ -79,24 +95,28 @@ class Eraser:
             decided = (record for record, _ in reversed(records) if record.method is not Method.ONCE)
             latest = next(decided, None)
             live = latest is not None and latest.decision.grants_anything and latest.valid_until > now
+            live = live and not self._is_erased(connection, subject)
             if latest is not None and live:
                 self._withdraw(connection, head, latest, now)
             self._delete(connection, head, [row for _, row in records], now)
             ends = [record.valid_until for record, _ in records]
-            until = max([now, *ends]) + _LONGER
+            until = max([now, receipts_end or now, *ends]) + _LONGER
             revocation = Revocation(subject=subject, not_before=EVER, until=until, erased=True)
             self._store.revoke(connection, revocation, now=now)
             self._sequencer.finish(connection, head, now)
             return Erased(records=len(records), withdrew=live)
 
         now = now.astimezone(UTC)
+        self._fetch(subject, now)
         done = self._database.transact(work)
-        return replace(done, traces=not self._leave_no_trace())
+        spooled, is_clean = self._clear_spool(subject), self._leave_no_trace()
+        return replace(done, spooled=spooled or 0, traces=spooled is None or not is_clean)
 
     def sweep(self, *, now: datetime) -> int:
         """Erase records of erased subjects that came in late, and forget revocations that can matter no more.
 
-        Also what another process deleted and could not clear away, but without waiting for who reads.
+        Also what was set aside of erased subjects in this host's spool; and what another process deleted and could not
+        clear away, but without waiting for who reads.
 
         :return: How many records are gone.
         :raises StoreError: it could not be done.
@@ -107,13 +127,12 @@ class Eraser:
             .distinct()
             .join(tables.record, sa.and_(record.site == revoked.site, record.subject == revoked.subject))
             .where(revoked.site == self._site, revoked.erased)
-            .order_by(revoked.subject)
         )
         over = sa.and_(revoked.site == self._site, revoked.until < milliseconds(now))
         with self._database.read() as connection:
-            subjects = connection.scalars(late).all()
+            subjects = {*connection.scalars(late), *self._set_aside(connection)}
             forget = connection.scalar(sa.select(sa.exists().where(over)))
-        gone = sum(self.erase_subject(subject, now=now).records for subject in subjects)
+        gone = sum(self.erase_subject(subject, now=now).records for subject in sorted(subjects))
         if forget:
             self._database.transact(lambda connection: connection.execute(sa.delete(tables.revocation).where(over)))
         self._leave_no_trace(wait=False)
@@ -148,6 +167,36 @@ class Eraser:
         gone = self._database.transact(work)
         self._leave_no_trace()
         return gone
+
+    def _fetch(self, subject: bytes, now: datetime) -> None:
+        """Bring what waits of *subject* on this host to the store, where the log will say that it went."""
+        if self._spool is not None:
+            with suppress(StoreError):  # a store that is away says so next; what a spool does not give is swept later
+                Shipper(self._spool, self._store, clock=lambda: now).ship_all_of(subject)
+
+    def _clear_spool(self, subject: bytes) -> int | None:
+        """How many entries of *subject* are gone from the spool; ``None`` where some may still be there."""
+        try:
+            return self._spool.erase([subject], site=self._site) if self._spool else 0
+        except StoreError:
+            return None
+
+    def _set_aside(self, connection: sa.Connection) -> set[bytes]:
+        """Erased subjects of whom this host's spool has something that the store would not have."""
+        try:
+            there = list(self._spool.subjects_set_aside(site=self._site)) if self._spool else []
+        except StoreError:
+            return set()  # a broken spool, which others tell of, holds up nothing else
+        revoked = tables.revocation.c
+        erased = sa.select(revoked.subject).where(revoked.site == self._site, revoked.erased)
+        pieces = (there[begin : begin + _PIECE] for begin in range(0, len(there), _PIECE))
+        return {one for piece in pieces for one in connection.scalars(erased.where(revoked.subject.in_(piece)))}
+
+    def _is_erased(self, connection: sa.Connection, subject: bytes) -> bool:
+        """Whether *subject* was erased before."""
+        revoked = tables.revocation.c
+        query = sa.select(revoked.erased).where(revoked.site == self._site, revoked.subject == subject)
+        return bool(connection.scalar(query))
 
     def _leave_no_trace(self, *, wait: bool = True) -> bool:
         """Whether nothing is left of what was deleted; that it was deleted stands by now."""

@@ -4,7 +4,10 @@ A cookie can be copied, kept and sent again. So what was taken back has to be kn
 memory of every process, filled from the store every few seconds and asked once per page.
 
 Until the store was reached once, a process knows nothing, and no receipt with a subject grants anything. Later failures
-change nothing: what was known stays known.
+change nothing: what was known stays known. A store that hangs has failed after seconds, so that the next look finds it
+when it is well.
+
+A million subjects take some 130 MiB of memory, and no more while everything is read anew.
 
 Sources: GDPR Art. 7(3) (withdrawing is as easy as giving), Art. 17 (erasure).
 """
@@ -14,27 +17,34 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from weakref import WeakSet
 
 from ..decision import SKEW, Decision
 from ..errors import StoreError
 from .entry import Revocation
 from .moments import milliseconds
+from .patience import answered_within
 
 #: How often a process looks, so that all of them know within 10 seconds.
 EVERY = timedelta(seconds=3)
+#: Seconds that a look waits for a server that is silent: in the background, and in a request, which waits for it.
+_PATIENCE, _PATIENCE_IN_A_REQUEST = 5.0, 2.0
 #: How often everything is read anew.
 _ALL_EVERY = timedelta(minutes=10)
 #: How far a look reaches back behind the one before: a transaction may commit late, and the hosts' clocks differ.
 _OVERLAP = timedelta(minutes=2) + SKEW
 #: For a subject whose receipts never count again.
 EVER = datetime(9000, 1, 1, tzinfo=UTC)
-_EVER = milliseconds(EVER)  # one number for many
+_EVER = milliseconds(EVER)
+_EVER_MARKED = (2 * _EVER, 2 * _EVER + 1)  # one number for many
 
-#: Gives the revocations that were added since a moment, or all.
-Load = Callable[[datetime | None], Sequence[Revocation]]
+#: A subject, its ``not_before`` and its ``until``, the two in milliseconds since 1970.
+Row = Sequence[Any]
+#: Gives the revocations that were added since a moment, or all, piece by piece.
+Load = Callable[[datetime | None], Iterable[Sequence[Row]]]
 
 _alive: WeakSet[Revocations] = WeakSet()
 
@@ -72,7 +82,10 @@ class Revocations:
         self._load = load
         self._clock = clock
         self._alone = alone
-        self._not_before: dict[bytes, int] = {}
+        #: Of each subject twice its ``not_before`` in milliseconds, plus the mark of the newest look that found it. A
+        #: look at everything has the other mark than the one before, and drops what has kept that.
+        self._voids: dict[bytes, int] = {}
+        self._mark = 0
         self._own: dict[bytes, Revocation] = {}
         self.forget()
         _alive.add(self)
@@ -97,8 +110,8 @@ class Revocations:
 
     def void(self, subject: bytes, begin: int) -> bool:
         """Whether a receipt of *subject* that begins at *begin*, seconds since 1970, counts no more."""
-        not_before = self._not_before.get(subject)
-        return not_before is not None and begin * 1000 < not_before
+        known = self._voids.get(subject)
+        return known is not None and begin * 1000 < known >> 1
 
     def wait(self, seconds: float) -> bool:
         """Whether it is :attr:`known`, waiting for that: *seconds* for all who ask together, from the first on."""
@@ -114,7 +127,7 @@ class Revocations:
         with self._changing:
             earlier = self._own.get(revocation.subject)
             self._own[revocation.subject] = _joined(earlier, revocation) if earlier else revocation
-            _enter(self._not_before, revocation)
+            self._enter(revocation.subject, milliseconds(revocation.not_before), self._mark)
 
     def refresh(self) -> None:
         """Look into the store: for what is new, and from time to time for everything.
@@ -125,7 +138,7 @@ class Revocations:
             self._refresh()
 
     def keep_up(self) -> None:
-        """Refresh if that is due and nobody is at it. A store that cannot be read is not asked more often."""
+        """Refresh if that is due and nobody is at it. A store that cannot be read is left alone for as long."""
         now = self._clock()
         if self._tried is not None and timedelta(0) <= now - self._tried < EVERY:
             return
@@ -133,7 +146,7 @@ class Revocations:
             try:
                 self._refresh()
             except StoreError:
-                pass
+                self._tried = self._clock()  # it may have taken its time to fail
             finally:
                 self._reading.release()
 
@@ -141,33 +154,43 @@ class Revocations:
         now = self._tried = self._clock()
         fresh = self._read_all is not None and timedelta(0) <= now - self._read_all < _ALL_EVERY
         since = self._looked - _OVERLAP if fresh and self._looked is not None else None
-        found = [revocation for revocation in self._load(since) if revocation.until > now]
+        mark = self._mark if since is not None else 1 - self._mark
+        with answered_within(_PATIENCE_IN_A_REQUEST if self._alone else _PATIENCE):
+            for rows in self._load(since):
+                self._enter_all(rows, mark, milliseconds(now))
         with self._changing:
-            self._enter_all(found, anew=since is None, now=now)
+            self._own = {subject: own for subject, own in self._own.items() if own.until > now}
+            for own in self._own.values():
+                self._enter(own.subject, milliseconds(own.not_before), mark)
+            if since is None:
+                for subject in [subject for subject, known in self._voids.items() if known & 1 != mark]:
+                    del self._voids[subject]
+            self._mark = mark
         self._looked = now
         if since is None:
             self._read_all = now
         self._known = True
         self._once.set()
 
-    def _enter_all(self, found: Sequence[Revocation], *, anew: bool, now: datetime) -> None:
-        voids: dict[bytes, int] = {} if anew else self._not_before
-        for revocation in found:
-            _enter(voids, revocation)
-            own = self._own.get(revocation.subject)
-            if own is not None and _joined(own, revocation) == revocation:
-                del self._own[revocation.subject]
-        self._own = {subject: own for subject, own in self._own.items() if own.until > now}
-        for own in self._own.values():
-            _enter(voids, own)
-        self._not_before = voids
+    def _enter_all(self, rows: Sequence[Row], mark: int, now: int) -> None:
+        """Enter *rows*, and forget of the own ones what the store has by now."""
+        with self._changing:
+            for subject, not_before, until in rows:
+                if until > now:
+                    self._enter(subject, not_before, mark)
+            if self._own:
+                for subject, not_before, until in rows:
+                    own = self._own.get(subject)
+                    if own and milliseconds(own.not_before) <= not_before and milliseconds(own.until) <= until:
+                        del self._own[subject]
 
-
-def _enter(voids: dict[bytes, int], revocation: Revocation) -> None:
-    """What was void stays void."""
-    not_before = _EVER if revocation.not_before >= EVER else milliseconds(revocation.not_before)
-    if voids.get(revocation.subject, -1) < not_before:
-        voids[revocation.subject] = not_before
+    def _enter(self, subject: bytes, not_before: int, mark: int) -> None:
+        """What was void stays void."""
+        marked = 2 * not_before + mark if not_before < _EVER else _EVER_MARKED[mark]
+        known = self._voids.get(subject)
+        if known is not None and known > marked | 1:
+            marked = known & ~1 | mark
+        self._voids[subject] = marked
 
 
 def _joined(one: Revocation, other: Revocation) -> Revocation:

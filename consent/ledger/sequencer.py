@@ -3,6 +3,8 @@
 Who holds the lock on a site's head row sequences. What waits is a set, not everything above the last id: ids are given
 when a record is made and become visible when it commits, so that a cursor would skip those that commit late.
 
+Before anything is added, the log as it stands is held against its newest checkpoint (:mod:`.continuity`).
+
 Sources: RFC 6962 §2.1 (the tree), C2SP tlog-checkpoint (what is signed).
 """
 
@@ -21,15 +23,17 @@ from ..errors import ConfigError, StoreError
 from ..proof import checkpoint as checkpoints
 from ..proof import leaf as leaves
 from ..proof.checkpoint import Checkpoint
-from ..proof.merkle import EMPTY_ROOT, Range
+from ..proof.errors import ProofError
 from ..proof.note import SigningKey
-from . import tables
+from . import continuity, tables
 from .database import Database
+from .head import Head, end_of, lock_head
 from .moments import milliseconds, moment
 from .statements import Prepared, insert
+from .tree import Tree
 
-_HASH = 32
 _BATCH = 2000
+_REMEDY = "Do not delete the checkpoint. Export the log, verify it with one that was handed out, and restore a backup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,78 +71,6 @@ class LogStatus:
     signed_at: datetime | None
     anchored_size: int | None
     anchored_at: datetime | None
-
-
-class Head:
-    """The end of one site's log within a transaction that holds its lock.
-
-    Entries are added one batch after another; :meth:`save` writes the new end.
-    """
-
-    def __init__(self, connection: sa.Connection, site: str, size: int, frontier: bytes) -> None:
-        self._connection = connection
-        self._site = site
-        hashes = tuple(frontier[at : at + _HASH] for at in range(0, len(frontier), _HASH))
-        self.range = Range(0, size, hashes)
-        self._before = size
-
-    @property
-    def size(self) -> int:
-        """Entries in the log."""
-        return self.range.end
-
-    def add(self, publics: Sequence[bytes], records: Sequence[tuple[Any, int] | None]) -> int:
-        """Append entries, each with the id and time of its record, or none.
-
-        :return: The index of the first.
-        """
-        first = self.size
-        completed: list[tuple[int, int, bytes]] = []
-        self.range = self.range.extended(map(leaves.hash_of, publics), completed)
-        rows = [
-            {
-                "site": self._site,
-                "position": first + n,
-                "public": public.decode(),
-                "record_id": of[0] if of else None,
-                "recorded_at": of[1] if of else None,
-            }
-            for n, (public, of) in enumerate(zip(publics, records, strict=True))
-        ]
-        if rows:
-            _insert_leaves(self._connection, rows)
-        if completed:
-            nodes = [
-                {"site": self._site, "level": level, "position": position, "hash": digest}
-                for level, position, digest in completed
-            ]
-            self._connection.execute(sa.insert(tables.node), nodes)
-        return first
-
-    def save(self) -> None:
-        """Write the new end of the log."""
-        if self.size > self._before:
-            change = {"size": self.size, "frontier": b"".join(self.range.hashes), "root": self.range.root}
-            columns = tables.head.c
-            self._connection.execute(sa.update(tables.head).where(columns.site == self._site).values(change))
-
-
-def lock_head(connection: sa.Connection, site: str, *, wait: bool = True) -> Head | None:
-    """The end of the log, locked until the transaction ends; ``None`` if another has it and *wait* is off.
-
-    SQLite has one writer at a time: there the transaction has waited when it began.
-    """
-    columns = tables.head.c
-    query = sa.select(columns.size, columns.frontier).where(columns.site == site)
-    query = query.with_for_update(skip_locked=not wait)
-    row = connection.execute(query).first()
-    if row is None:
-        begin = {"site": site, "size": 0, "frontier": b"", "root": EMPTY_ROOT}
-        made = connection.execute(insert(connection, tables.head).values(begin).on_conflict_do_nothing())
-        if not made.rowcount and not wait:
-            return None
-        row = connection.execute(query).first()
-    return None if row is None else Head(connection, site, row[0], row[1])
 
 
 class Sequencer:
@@ -205,8 +137,25 @@ class Sequencer:
             return bool(connection.scalar(sa.select(unsigned))) and bool(self._keys())
 
     def lock(self, connection: sa.Connection, *, wait: bool = True) -> Head | None:
-        """See :func:`lock_head`."""
-        return lock_head(connection, self.site, wait=wait)
+        """The end of the log, locked until the transaction ends; ``None`` if another has it and *wait* is off.
+
+        :raises StoreError: the log does not go on from its newest checkpoint.
+        """
+        found = lock_head(connection, self.site, wait=wait)
+        if found is None:
+            return None
+        columns = tables.checkpoint.c
+        newest = sa.select(columns.note, columns.size).where(columns.site == self.site)
+        there = connection.execute(newest.order_by(columns.size.desc()).limit(1)).first()
+        keys = [key.public for key in self._keys()] if there else []
+        try:
+            end = end_of(*found)
+            subtree = Tree(connection, self.site).subtree
+            signed = continuity.checked(there.note, there.size, keys, end, subtree) if there else None
+        except (ProofError, StoreError) as error:
+            said = f"the log of {self.site} does not go on from its last checkpoint: {error}. Nothing more is signed"
+            raise StoreError(f"{said}. {_REMEDY}") from error
+        return Head(connection, self.site, end, signed)
 
     def finish(self, connection: sa.Connection, head: Head, now: datetime) -> bool:
         """Write the end of the log and sign it, if this host has keys and it is not signed by them yet.
@@ -218,12 +167,11 @@ class Sequencer:
         keys = self._keys()
         if not keys:
             return False
-        columns = tables.checkpoint.c
-        newest = sa.select(columns.note).where(columns.site == self.site).order_by(columns.size.desc()).limit(1)
-        origin = (connection.scalar(newest) or "").partition("\n")[0]
-        if origin and origin != keys[-1].name:
+        if head.signed is not None and head.signed.origin != keys[-1].name:
             remedy = "Bring back the keys of the log; flask consent keys rotate adds one to them"
-            raise ConfigError(f"CONSENT_SIGNING_KEY: the keys are of {keys[-1].name}, the log is {origin}. {remedy}")
+            said = f"the keys are of {keys[-1].name}, the log is {head.signed.origin}"
+            raise ConfigError(f"CONSENT_SIGNING_KEY: {said}. {remedy}")
+        columns = tables.checkpoint.c
         same = columns.note.startswith(f"{keys[-1].name}\n", autoescape=True)
         other = connection.scalar(sa.select(columns.site).where(columns.site != self.site, same).limit(1))
         if other is not None:
@@ -351,20 +299,6 @@ def _sha256(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _insert_leaves(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    if connection.dialect.name == "postgresql":
-        # One statement with five arrays: a third of the time of as many rows, and standard since PostgreSQL 9.4.
-        names = ("position", "public", "record_id", "recorded_at")
-        arrays = [[row[name] for row in rows] for name in names]
-        connection.exec_driver_sql(
-            "INSERT INTO consent_leaf (site, position, public, record_id, recorded_at) "
-            "SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::uuid[], %s::bigint[])",
-            (rows[0]["site"], *arrays),
-        )
-    else:
-        _prepared(connection.dialect, "leaf").execute(connection, rows)
-
-
 def _delete_pending(connection: sa.Connection, site: str, record_ids: Sequence[Any]) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(
@@ -372,17 +306,11 @@ def _delete_pending(connection: sa.Connection, site: str, record_ids: Sequence[A
         )
     else:
         rows = [{"on": site, "this": record_id} for record_id in record_ids]
-        _prepared(connection.dialect, "pending").execute(connection, rows)
-
-
-_STATEMENTS: dict[str, sa.sql.ClauseElement] = {
-    "leaf": sa.insert(tables.leaf),
-    "pending": sa.delete(tables.pending).where(
-        tables.pending.c.site == sa.bindparam("on"), tables.pending.c.record_id == sa.bindparam("this")
-    ),
-}
+        _delete(connection.dialect).execute(connection, rows)
 
 
 @cache
-def _prepared(dialect: sa.Dialect, name: str) -> Prepared:
-    return Prepared(_STATEMENTS[name], dialect)
+def _delete(dialect: sa.Dialect) -> Prepared:
+    columns = tables.pending.c
+    one = (columns.site == sa.bindparam("on"), columns.record_id == sa.bindparam("this"))
+    return Prepared(sa.delete(tables.pending).where(*one), dialect)

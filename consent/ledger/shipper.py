@@ -4,8 +4,8 @@ An entry leaves the spool only when the store has it, and the store keeps one re
 acknowledged to its visitor, so it is kept under its own id even where it repeats another answer, unless that one proves
 the same receipt.
 
-An entry that the store will not have is set aside, where it stays, and holds up no other. A store that is down is not
-such a case: then all of them stay where they are.
+An entry that the store will not have is set aside, where it stays unless its subject is erased, and holds up no other.
+A store that is down is not such a case: then all of them stay where they are.
 """
 
 from __future__ import annotations
@@ -49,6 +49,17 @@ class Shipper:
                 if not entries:
                     break
                 shipped += self._ship(entries)
+        return shipped
+
+    def ship_all_of(self, subject: bytes) -> int:
+        """Bring every entry of *subject* to the store now, whoever else is shipping: the store keeps each of them once.
+
+        :return: How many it took.
+        :raises StoreError: as for :meth:`ship`.
+        """
+        shipped = 0
+        while entries := self._spool.batch(_BATCH, site=self._store.site, subject=subject):
+            shipped += self._ship(entries)
         return shipped
 
     def _ship(self, entries: Sequence[Entry]) -> int:

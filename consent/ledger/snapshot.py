@@ -8,23 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import sqlalchemy as sa
 
 from ..errors import StoreError
-from ..proof import leaf as leaves
 from ..proof import merkle
 from ..proof.checkpoint import claimed
 from . import tables
 from .database import Database
+from .tree import Tree
 
 #: Entries read at a time.
 _PIECE = 2_000
-#: Levels of the tree that are computed together.
-_LEVELS = 8
-_WIDTH = 1 << _LEVELS
 _RECORD = '"kind":"record"'
 
 
@@ -61,7 +56,8 @@ class Snapshot:
         #: The newest signed checkpoint.
         self.note: str = note
         self.checkpoint = claimed(note)
-        self._tile = lru_cache(maxsize=64)(self._read_tile)
+        #: Hash of a complete subtree, for proofs.
+        self.subtree: merkle.Subtree = Tree(connection, site).subtree
         if self.has_later_erasures(self.size):  # what they deleted is missing below, without a cause
             remedy = "Run: flask consent seal, on a host that has the signing key"
             raise StoreError(f"records of {site} were erased, and the log is not signed since. {remedy}")
@@ -129,32 +125,6 @@ class Snapshot:
         columns = tables.checkpoint.c
         query = sa.select(columns.size).where(columns.site == self.site, columns.anchored_at.is_not(None))
         return list(self._connection.scalars(query.where(columns.size <= self.size).order_by(columns.size)))
-
-    def subtree(self, level: int, position: int) -> bytes:
-        """Hash of a complete subtree, a :data:`~consent.proof.merkle.Subtree`."""
-        base, above = level - level % _LEVELS, level % _LEVELS
-        tile = self._tile(base, position >> (_LEVELS - above))
-        return tile[above][position & ((_WIDTH >> above) - 1)]
-
-    def _read_tile(self, level: int, number: int) -> tuple[list[bytes], ...]:
-        """Up to 256 neighbours of *level*, and what is above them within their common subtree."""
-        first = number * _WIDTH
-        column: Any
-        if level:
-            columns = tables.node.c
-            query = sa.select(columns.hash).where(columns.site == self.site, columns.level == level)
-            column = columns.position
-        else:
-            query = sa.select(tables.leaf.c.public).where(tables.leaf.c.site == self.site)
-            column = tables.leaf.c.position
-        found = self._connection.scalars(query.where(column >= first, column < first + _WIDTH).order_by(column)).all()
-        row = list(found) if level else [leaves.hash_of(public.encode()) for public in found]
-        rows = [row]
-        for _ in range(_LEVELS):
-            pairs = zip(row[::2], row[1::2], strict=False)
-            row = [merkle.node_hash(left, right) for left, right in pairs]
-            rows.append(row)
-        return tuple(rows)
 
     def _other(self, position: int, public: str) -> Entry:
         """An entry that is no record."""

@@ -8,34 +8,38 @@ of them stays behind.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..errors import ConfigError, StoreError
+from ..errors import ConfigError, SpoolFull, StoreError
 from .entry import Entry, KeptNotice
 from .lock_file import locked
 from .moments import milliseconds, moment
 from .per_process import PerProcess
 from .record import Record
-from .spool_file import REMEDY, SpoolFile, SpoolFull
-from .store import repeats
+from .spool_file import REMEDY, SpoolFile
+from .submissions import repeats
 
 __all__ = ["CAP_BYTES", "Spool", "SpoolFull", "SpoolStatus"]
 
 #: Room for about 200,000 entries.
 CAP_BYTES = 256 * 2**20
 
-_TABLES = """
+#: Whose an entry is, in hexadecimal, or NULL; spelt like this wherever the index is to be used.
+_SUBJECT = "CASE WHEN json_valid(body) THEN json_extract(body, '$.record.subject') END"
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS entry (
     number INTEGER PRIMARY KEY, record_id TEXT NOT NULL UNIQUE, site TEXT NOT NULL, request TEXT NOT NULL,
     before TEXT NOT NULL, added_at INTEGER NOT NULL, body TEXT NOT NULL, notice TEXT
 );
 CREATE INDEX IF NOT EXISTS entry_by_request ON entry (site, request);
+CREATE INDEX IF NOT EXISTS entry_by_subject ON entry (site, {_SUBJECT});
 CREATE TABLE IF NOT EXISTS notice (
     digest TEXT PRIMARY KEY, language TEXT NOT NULL, revision TEXT NOT NULL, text TEXT NOT NULL, html TEXT NOT NULL
 );
@@ -54,6 +58,8 @@ _TRY_AGAIN = (
     f"INSERT INTO entry ({_COLUMNS}) SELECT {_COLUMNS} FROM refused WHERE ?1 IS NULL OR site = ?1 ORDER BY number"  # noqa: S608
     " ON CONFLICT DO NOTHING"
 )
+_ERASE = tuple(f"DELETE FROM {table} WHERE site = ? AND {_SUBJECT} = ?" for table in ("entry", "refused"))  # noqa: S608
+_HEX = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,17 +135,30 @@ class Spool:
                 self.on_half_full(self.status())
         return entry.record
 
-    def batch(self, size: int, *, site: str | None = None) -> list[Entry]:
+    def holds(self, subject: bytes, *, site: str) -> bool:
+        """Whether an entry of *subject* waits here.
+
+        :raises StoreError: the file cannot be read.
+        """
+        query = f"SELECT 1 FROM entry WHERE site = ? AND {_SUBJECT} = ? LIMIT 1"  # noqa: S608  # constants
+        with self._file.reading() as connection:
+            return connection is not None and connection.execute(query, (site, subject.hex())).fetchone() is not None
+
+    def batch(self, size: int, *, site: str | None = None, subject: bytes | None = None) -> list[Entry]:
         """The entries that have waited longest, oldest first; they stay until they are :meth:`done`.
 
         :param site: Only of this one: several sites may share a spool.
+        :param subject: Only of this one; goes with *site*.
         :raises StoreError: the file cannot be read.
         """
-        query = "SELECT record_id, body, notice FROM entry WHERE ?1 IS NULL OR site = ?1 ORDER BY number LIMIT ?2"
+        mine, values = "?1 IS NULL OR site = ?1", [site, size]  # so that it is read in order, by no index
+        if subject is not None:
+            mine, values = f"site = ?1 AND {_SUBJECT} = ?3", [*values, subject.hex()]
+        query = f"SELECT record_id, body, notice FROM entry WHERE {mine} ORDER BY number LIMIT ?2"  # noqa: S608
         with self._file.reading() as connection:
             if connection is None:
                 return []
-            rows = connection.execute(query, (site, size)).fetchall()
+            rows = connection.execute(query, values).fetchall()
             notices = {digest: _notice(connection, digest) for digest in {row[2] for row in rows} if digest}
         entries = []
         for record_id, body, digest in rows:
@@ -157,13 +176,35 @@ class Spool:
         with self._file.writing() as connection:
             ids = [(record.record_id.hex,) for record in records]
             connection.executemany("DELETE FROM entry WHERE record_id = ?", ids)
-            is_empty = connection.execute("SELECT 1 FROM entry LIMIT 1").fetchone() is None
-            if is_empty:
-                unused = "NOT EXISTS (SELECT 1 FROM refused WHERE refused.notice = notice.digest)"
-                connection.execute(f"DELETE FROM notice WHERE {unused}")  # noqa: S608
-            self._crosses_half(connection)
+            is_empty = self._tidy(connection)
         with suppress(StoreError):  # somebody is at it; the next time will do
             self._file.forget_deleted(shrink=is_empty)
+
+    def erase(self, subjects: Collection[bytes], *, site: str) -> int:
+        """Delete every entry of *subjects*, whether it waits or was set aside; nothing of them stays behind.
+
+        :return: How many entries.
+        :raises StoreError: they may still be here, or a trace of them.
+        """
+        theirs = [(site, subject.hex()) for subject in subjects]
+        if not theirs or not self.path.exists():
+            return 0
+        with self._file.writing() as connection:
+            waiting, refused = (connection.executemany(query, theirs).rowcount for query in _ERASE)
+            is_empty = self._tidy(connection)
+        if not self._file.forget_deleted(shrink=is_empty):
+            raise StoreError(f"the spool {self.path} is busy: a trace of what was erased may still be there")
+        return waiting + refused
+
+    def subjects_set_aside(self, *, site: str) -> set[bytes]:
+        """Whose entries were set aside.
+
+        :raises StoreError: the file cannot be read.
+        """
+        query = f"SELECT DISTINCT {_SUBJECT} FROM refused WHERE site = ?"  # noqa: S608  # constants
+        with self._file.reading() as connection:
+            rows = [] if connection is None else connection.execute(query, (site,)).fetchall()
+        return {bytes.fromhex(found) for (found,) in rows if isinstance(found, str) and _HEX.fullmatch(found)}
 
     def set_aside(self, record: Record, reason: str) -> None:
         """Let the entry of *record*, which the store will not have, hold up no other.
@@ -258,6 +299,15 @@ class Spool:
         own = self._own()
         was, own.is_half_full = own.is_half_full, 2 * self._file.used(connection) >= self._file.cap_bytes
         return own.is_half_full and not was
+
+    def _tidy(self, connection: sqlite3.Connection) -> bool:
+        """Forget words that nobody needs any more once nothing waits; whether nothing does."""
+        is_empty = connection.execute("SELECT 1 FROM entry LIMIT 1").fetchone() is None
+        if is_empty:
+            unused = "NOT EXISTS (SELECT 1 FROM refused WHERE refused.notice = notice.digest)"
+            connection.execute(f"DELETE FROM notice WHERE {unused}")  # noqa: S608
+        self._crosses_half(connection)
+        return is_empty
 
     def _set_aside(self, record_id: str, reason: str) -> None:
         with self._file.writing() as connection:

@@ -16,22 +16,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import StoreError
+from ..errors import SpoolFull, StoreError
 from .per_process import PerProcess
+from .sqlite_file import Identity, identity
 
 #: What a message about a wrong file ends with.
 REMEDY = "CONSENT_SPOOL: name a file of its own on a local disk that the site may write"
 
 #: "CnSp" in the header of the file.
 _OURS = 0x436E5370
-_VERSION = 1
+_VERSION = 2
 _PAGE = 4096
 #: Seconds that a call waits for other processes and threads.
 _PATIENCE = 1.0
-
-
-class SpoolFull(StoreError):  # noqa: N818  # the design's word
-    """The spool has reached its cap."""
 
 
 class _Own:
@@ -40,7 +37,7 @@ class _Own:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.connection: sqlite3.Connection | None = None
-        self.file: tuple[int, int] | None = None
+        self.file: Identity | None = None
 
     def drop(self) -> None:
         """Close the connection."""
@@ -96,17 +93,20 @@ class SpoolFile:
         """Bytes that rows take up."""
         return (_number(connection, "page_count") - _number(connection, "freelist_count")) * _PAGE
 
-    def forget_deleted(self, *, shrink: bool) -> None:
+    def forget_deleted(self, *, shrink: bool) -> bool:
         """Leave nothing of deleted rows in the write-ahead log (``secure_delete`` cleans the file itself).
 
         :param shrink: Also give free room back to the disk.
+        :return: Whether nothing is left, as nobody was reading.
         :raises StoreError: it could not be done.
         """
         with self.reading() as connection:
-            if connection is not None:
-                if shrink:
-                    connection.executescript("PRAGMA incremental_vacuum;")  # execute() would stop at the first page
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if connection is None:
+                return True
+            if shrink:
+                connection.executescript("PRAGMA incremental_vacuum;")  # execute() would stop at the first page
+            (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not is_busy
 
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""
@@ -121,11 +121,11 @@ class SpoolFile:
         if not own.lock.acquire(timeout=_PATIENCE):
             raise StoreError(f"the spool {self.path} is busy")
         try:
-            if own.connection is not None and _identity(self.path) != own.file:
+            if own.connection is not None and identity(self.path) != own.file:
                 own.drop()  # it was deleted or replaced: what were written now would be lost
             if own.connection is None and (create or self.path.exists()):
                 own.connection = self._open(end)
-                own.file = _identity(self.path)
+                own.file = identity(self.path)
             if own.connection is not None:
                 left = max(1, int((end - time.monotonic()) * 1000))
                 own.connection.execute(f"PRAGMA busy_timeout = {left}")
@@ -172,12 +172,11 @@ class SpoolFile:
         """Make settings and tables, which another process may be doing just now."""
         while True:
             try:
-                most = f"max_page_count = {max(1, self.cap_bytes // _PAGE)}"
-                for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", most):
+                for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
                     connection.execute(f"PRAGMA {pragma}").fetchall()
-                if _number(connection, "user_version") != _VERSION:
-                    marks = f"PRAGMA application_id = {_OURS}; PRAGMA user_version = {_VERSION};"
-                    connection.executescript(f"BEGIN IMMEDIATE; {self._tables} {marks} COMMIT;")
+                self._make_tables(connection)
+                # After the tables: what a newer version adds goes into a file that has reached its cap, too.
+                connection.execute(f"PRAGMA max_page_count = {max(1, self.cap_bytes // _PAGE)}").fetchall()
             except sqlite3.OperationalError as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -186,6 +185,20 @@ class SpoolFile:
                 time.sleep(0.01)  # SQLite does not wait by itself for a change of the journal's mode
             else:
                 return
+
+    def _make_tables(self, connection: sqlite3.Connection) -> None:
+        version = _number(connection, "user_version")
+        if version == _VERSION:
+            return
+        marks = f"PRAGMA application_id = {_OURS}; PRAGMA user_version = {_VERSION};"
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE; {self._tables} {marks} COMMIT;")
+        except sqlite3.OperationalError as error:
+            if not version or _code(error) != sqlite3.SQLITE_FULL:
+                raise
+            # An older file on a full disk can be emptied as it is: it lacks no more than an index.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:
@@ -201,15 +214,6 @@ def _is_at_cap(connection: sqlite3.Connection) -> bool:
 def _code(error: BaseException) -> int:
     """SQLite's primary result code."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file stands at *path*."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _create(path: Path) -> None:

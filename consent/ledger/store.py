@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,17 +19,11 @@ from ..proof.leaf import commitment
 from . import body, stroke, tables
 from .database import Database
 from .entry import Entry, KeptNotice, Revocation
+from .head import lock_head
 from .moments import milliseconds, moment
-from .record import Event, Record
-from .sequencer import lock_head
-from .statements import Prepared, insert, insert_for
-
-#: A double click, a retry, a reload: later, the same form is a new act.
-_REPEATED_WITHIN = timedelta(minutes=10)
-#: How long a form's own key is remembered; a refusal's time is an hour's beginning.
-_SUBMISSION_MEMORY = timedelta(hours=48)
-#: How often old ones are looked for.
-_FORGET_EVERY = timedelta(minutes=10)
+from .record import Record
+from .statements import Prepared, insert
+from .submissions import Submissions, recorded
 
 
 class Store:
@@ -42,8 +36,8 @@ class Store:
         self.database = database
         self._site = site
         self._prepared: dict[str, _Statements] = {}
+        self._submissions = Submissions(site)
         self._kept_notices: set[str] = set()
-        self._forgot: datetime | None = None
 
     @property
     def site(self) -> str:
@@ -67,8 +61,8 @@ class Store:
         :raises StoreError: none was kept.
         """
 
-        def work(connection: sa.Connection, *, looks: bool = acknowledged) -> list[Record]:
-            return self._append(connection, entries, now, acknowledged=acknowledged, looks=looks)
+        def work(connection: sa.Connection) -> list[Record]:
+            return self._append(connection, entries, now, acknowledged=acknowledged)
 
         if not entries:
             return []
@@ -79,8 +73,7 @@ class Store:
         except StoreError as error:
             if not isinstance(error.__cause__, sa.exc.IntegrityError):
                 raise
-            # One of them is there: sent again after its form was forgotten, or just now by another process.
-            kept = self.database.transact(lambda connection: work(connection, looks=True))
+            kept = self.database.transact(work)  # another process has just kept one of them, from another form
         self._kept_notices.update(entry.notice.digest for entry in entries if entry.notice)
         return kept
 
@@ -164,25 +157,28 @@ class Store:
         with self.database.read() as connection:
             return [(moment(since), text) for since, text in connection.execute(query)]
 
-    def revocations(self, *, added_since: datetime | None = None) -> list[Revocation]:
-        """The subjects whose receipts count no more.
+    def revocations(self, *, added_since: datetime | None = None) -> Iterator[Sequence[Sequence[Any]]]:
+        """The subjects whose receipts count no more, piece by piece: there may be a million.
 
+        :return: Of each its subject, ``not_before`` and ``until``, the two in milliseconds since 1970.
         :raises StoreError: the store cannot be read.
         """
         columns = tables.revocation.c
-        query = sa.select(tables.revocation).where(columns.site == self._site)
+        query = sa.select(columns.subject, columns.not_before, columns.until).where(columns.site == self._site)
         if added_since is not None:
             query = query.where(columns.added_at >= milliseconds(added_since))
+        query = query.execution_options(yield_per=500)  # of larger pieces, garbage collection costs as much as the rest
         with self.database.read() as connection:
-            return [
-                Revocation(
-                    subject=row["subject"],
-                    not_before=moment(row["not_before"]),
-                    until=moment(row["until"]),
-                    erased=row["erased"],
-                )
-                for row in connection.execute(query).mappings()
-            ]
+            yield from connection.execute(query).partitions()
+
+    def count_revocations(self) -> int:
+        """How many subjects there are whose receipts count no more.
+
+        :raises StoreError: the store cannot be read.
+        """
+        query = sa.select(sa.func.count()).where(tables.revocation.c.site == self._site)
+        with self.database.read() as connection:
+            return connection.scalar(query) or 0
 
     def revoke(self, connection: sa.Connection, revocation: Revocation, *, now: datetime) -> None:
         """Void the receipts of a subject, within a transaction. What was revoked already stays at least as void."""
@@ -205,7 +201,7 @@ class Store:
 
     def _in_one_stroke(self, entries: Sequence[Entry], now: datetime) -> bool:
         """Whether *entries* could be kept without looking anything up, and have been."""
-        if self._forgets(now) or not all(map(self._is_usual, entries)):
+        if self._submissions.forgets(now) or not all(map(self._is_usual, entries)):
             return False
         try:
             stroke.keep(self.database, entries, now=now)
@@ -220,34 +216,24 @@ class Store:
         return stroke.is_usual(entry) and (entry.notice is None or entry.notice.digest in self._kept_notices)
 
     def _append(
-        self, connection: sa.Connection, entries: Sequence[Entry], now: datetime, *, acknowledged: bool, looks: bool
+        self, connection: sa.Connection, entries: Sequence[Entry], now: datetime, *, acknowledged: bool
     ) -> list[Record]:
-        """:meth:`append_many`, in a transaction.
-
-        :param looks: Whether to look for the entries' own ids first.
-        """
+        """:meth:`append_many`, in a transaction."""
         statements = self._statements(connection.dialect)
-        kept: dict[uuid.UUID, Record] = {}
-        fresh = {entry.record.record_id: entry for entry in entries}
-        if looks:
-            kept = self._by_ids(connection, list(fresh))
-            fresh = {own: entry for own, entry in fresh.items() if own not in kept}
-        same: dict[uuid.UUID, uuid.UUID] = {}
-        claims = [self._claim(entry) for entry in fresh.values()]
-        # Claimed before anything is looked for: whoever sends the same form at the same time waits here.
-        is_new = not claims or statements.claim.execute(connection, claims).rowcount == len(claims)
-        if not is_new or (not acknowledged and any(entry.unchanged for entry in fresh.values())):
-            fresh = self._not_repeated(connection, fresh, kept, same, acknowledged=acknowledged)
+        by_id = {entry.record.record_id: entry for entry in entries}
+        kept = recorded(connection, self._site, list(by_id))
+        new = {own: entry for own, entry in by_id.items() if own not in kept}
+        fresh, repeated = self._submissions.sifted(connection, new, acknowledged=acknowledged)
         chain: dict[bytes, list[Record]] = {}
         records, waiting = [], []
-        for entry in fresh.values():
+        for own, entry in fresh.items():
             record = replace(entry.record, supersedes=self._latest(connection, entry, chain))
             if record.subject is not None:
                 chain.setdefault(record.subject, []).append(record)
             written = body.encode(record)
             records.append(row_of(record, written, entry.salt))
             waiting.append(_pending(record, commitment(entry.salt, written), now))
-            kept[record.record_id] = record
+            kept[own] = record
         if records:
             statements.record.execute(connection, records)
             statements.pending.execute(connection, waiting)
@@ -255,86 +241,15 @@ class Store:
         for entry in fresh.values():
             if entry.revokes:
                 self.revoke(connection, entry.revokes, now=now)
-        self._forget_claims(connection, now)
-        own_ids = (entry.record.record_id for entry in entries)
-        return [kept[same.get(own, own)] for own in own_ids]
+        self._submissions.forget(connection, now)
+        for own, earlier in repeated.items():
+            kept[own] = kept.get(earlier.record_id, earlier)  # with what it supersedes, where it has just been kept
+        return [kept[entry.record.record_id] for entry in entries]
 
     def _keep_notices(self, connection: sa.Connection, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.notice and entry.notice.digest not in self._kept_notices:
                 self._keep_notice(connection, entry.notice, milliseconds(entry.record.recorded_at))
-
-    def _forgets(self, now: datetime) -> bool:
-        """Whether it is time to forget old claims."""
-        return self._forgot is None or abs(now - self._forgot) > _FORGET_EVERY
-
-    def _forget_claims(self, connection: sa.Connection, now: datetime) -> None:
-        if self._forgets(now):
-            self._forgot = now
-            columns = tables.submission.c
-            old = (columns.site == self._site, columns.recorded_at < milliseconds(now - _SUBMISSION_MEMORY))
-            connection.execute(sa.delete(tables.submission).where(*old))
-
-    def _not_repeated(
-        self,
-        connection: sa.Connection,
-        entries: Mapping[uuid.UUID, Entry],
-        kept: dict[uuid.UUID, Record],
-        same: dict[uuid.UUID, uuid.UUID],
-        *,
-        acknowledged: bool,
-    ) -> dict[uuid.UUID, Entry]:
-        """Those of *entries*, all claimed, that repeat nothing.
-
-        :param kept: Takes what was kept before.
-        :param same: Takes, of the others, own id to the id of what is kept instead.
-        """
-        fresh: dict[uuid.UUID, Entry] = {}
-        for own, entry in entries.items():
-            earlier = self._by_id(connection, own) or self._earlier(connection, entry, fresh)
-            if earlier is not None and acknowledged and not _proves(earlier, entry.record):
-                earlier = None  # somebody holds a receipt that this one record alone can prove
-            if earlier is None:
-                fresh[own] = entry
-            elif earlier.record_id in fresh:
-                same[own] = earlier.record_id
-            else:
-                same[own] = earlier.record_id
-                kept[earlier.record_id] = earlier
-            claim = insert(connection, tables.submission).values(self._claim(entry, earlier))
-            value = {name: claim.excluded[name] for name in ("record_id", "recorded_at")}
-            keys = ["site", "request", "before"]
-            connection.execute(claim.on_conflict_do_update(index_elements=keys, set_=value))
-        return fresh
-
-    def _earlier(self, connection: sa.Connection, entry: Entry, fresh: Mapping[uuid.UUID, Entry]) -> Record | None:
-        """The record that *entry* repeats: of the same request, and of the same receipt unless nothing changes.
-
-        The claims stay locked, so that of two who come late with the same form one sees what the other kept.
-        """
-        columns = tables.submission.c
-        query = sa.select(columns.record_id).where(
-            columns.site == self._site, columns.request == entry.submission.request
-        )
-        if not entry.unchanged:
-            query = query.where(columns.before == entry.submission.before)
-        for found in connection.scalars(query.order_by(columns.recorded_at.desc()).with_for_update()).all():
-            earlier = fresh[found].record if found in fresh else self._by_id(connection, found)
-            if earlier is not None and repeats(entry.record, earlier):
-                return earlier
-        return None
-
-    def _by_id(self, connection: sa.Connection, record_id: uuid.UUID) -> Record | None:
-        columns = tables.record.c
-        query = sa.select(columns.body).where(columns.record_id == record_id, columns.site == self._site)
-        found = connection.scalar(query)
-        return None if found is None else body.decode(found.encode())
-
-    def _by_ids(self, connection: sa.Connection, record_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Record]:
-        columns = tables.record.c
-        query = sa.select(columns.record_id, columns.body).where(columns.record_id.in_(record_ids))
-        found = connection.execute(query.where(columns.site == self._site))
-        return {record_id: body.decode(text.encode()) for record_id, text in found}
 
     def _latest(self, connection: sa.Connection, entry: Entry, chain: Mapping[bytes, list[Record]]) -> uuid.UUID | None:
         """The subject's record before this one, which may have come in after it; *chain* is of this transaction."""
@@ -366,17 +281,6 @@ class Store:
         }
         connection.execute(insert(connection, tables.notice).values(row).on_conflict_do_nothing())
 
-    def _claim(self, entry: Entry, kept: Record | None = None) -> dict[str, Any]:
-        """That a submission is answered by *kept*, its own record unless it repeats another."""
-        record = kept or entry.record
-        return {
-            "site": self._site,
-            "request": entry.submission.request,
-            "before": entry.submission.before,
-            "record_id": record.record_id,
-            "recorded_at": milliseconds(record.recorded_at),
-        }
-
     def _statements(self, dialect: sa.Dialect) -> _Statements:
         if dialect.name not in self._prepared:
             self._prepared[dialect.name] = _Statements(dialect)
@@ -389,22 +293,6 @@ class _Statements:
     def __init__(self, dialect: sa.Dialect) -> None:
         self.record = Prepared(sa.insert(tables.record), dialect)
         self.pending = Prepared(sa.insert(tables.pending), dialect)
-        self.claim = Prepared(insert_for(dialect, tables.submission).on_conflict_do_nothing(), dialect)
-
-
-def repeats(record: Record, earlier: Record) -> bool:
-    """Whether *record* says again what *earlier* said just before, and still stands for. Clocks of two hosts differ."""
-    between = abs(record.recorded_at - earlier.recorded_at)
-    within = _REPEATED_WITHIN
-    if Event.REFUSED in (record.event, earlier.event):
-        within += timedelta(hours=1)  # of a refusal the hour alone is known
-    return between <= within and record.recorded_at < earlier.valid_until
-
-
-def _proves(earlier: Record, record: Record) -> bool:
-    """Whether *earlier* proves the receipt of *record* as well."""
-    same = (earlier.purposes, earlier.services) == (record.purposes, record.services)
-    return same and (earlier.subject == record.subject or not record.decision.grants_anything)
 
 
 def row_of(record: Record, written: bytes, salt: bytes) -> dict[str, Any]:

@@ -5,6 +5,9 @@ The thread takes all that has come in meanwhile into one transaction, so that ma
 A store that hangs holds that thread, and never a request. Whatever goes wrong, the entry is put into the spool; it may
 still reach the store, too, which keeps it once.
 
+While an earlier answer of a subject waits in this host's spool, the next one waits behind it, though the store is well:
+each record names the one before it, so they have to come in their order.
+
 Not a queue that acknowledges: an entry is durable, in one of the two places, before its request goes on.
 
 Sources: D. DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984 (group commit);
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -97,8 +101,11 @@ class Writer:
             thread.join(self._timeout)
 
     def _keep(self, entry: Entry) -> Kept:
-        """In the store, else in the spool."""
+        """In the store, else in the spool; in the spool at once where the subject's entry before it waits there."""
         try:
+            if self._follows_one_that_waits(entry):
+                with suppress(StoreError):  # no room: better out of order than nowhere
+                    return Kept(self._spool.put(entry), spooled=True)
             return self._store_it(entry)
         except Exception as error:  # noqa: BLE001  # whatever it is, there is another place
             try:
@@ -108,15 +115,26 @@ class Writer:
 
     def _keep_meanwhile(self, entry: Entry) -> Kept:
         """In the spool: the store is thought to be down. Now and then somebody tries it, and nobody waits for that."""
+        has_to_wait = self._follows_one_that_waits(entry)
         try:
             kept = Kept(self._spool.put(entry), spooled=True)
         except StoreError:
             if not self._breaker().wants_a_try():
                 raise
             return self._store_it(entry)
-        if kept.record is entry.record and self._breaker().wants_a_try():
+        if kept.record is entry.record and not has_to_wait and self._breaker().wants_a_try():
             self._desk().take_in(Job(entry))
         return kept
+
+    def _follows_one_that_waits(self, entry: Entry) -> bool:
+        """Whether an earlier entry of the same subject is in the spool."""
+        subject = entry.record.subject
+        if subject is None or entry.first:
+            return False
+        try:
+            return self._spool.holds(subject, site=self._store.site)
+        except StoreError:
+            return False  # better out of order than nowhere
 
     def _store_it(self, entry: Entry) -> Kept:
         desk, job = self._desk(), Job(entry)

@@ -84,8 +84,8 @@ def divergence(old: Checkpoint, header: Header, head: Checkpoint, roots: Mapping
     return ""
 
 
-def manifest_of(line: bytes, keys: Sequence[VerifyingKey]) -> Manifest:
-    """The manifest in the last line.
+def manifest_of(line: bytes, keys: Sequence[VerifyingKey]) -> tuple[Manifest, tuple[str, ...]]:
+    """The manifest in the last line, and ids of the log's keys that signed it, as it says, and are not given.
 
     :raises ProofError: the line is none, or *keys* did not sign it.
     """

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from . import canonical, note
-from .errors import FormatError, UnsignedNoteError, shown
+from .errors import FormatError, NoteError, UnsignedNoteError, shown
 
 FORMAT = "consentry-manifest/1"
 
@@ -82,21 +82,28 @@ class Manifest:
 def sign(manifest: Manifest, keys: Sequence[note.SigningKey]) -> str:
     """The note that *keys* make of *manifest*.
 
-    :raises NoteError: no key is named as the log is, or none is given.
+    :raises NoteError: a key is not named as the log is, or none is given.
     """
-    if all(key.name != manifest.origin for key in keys):
+    if any(key.name != manifest.origin for key in keys):
         raise UnsignedNoteError(f"no key of the log {shown(manifest.origin)}")
     return note.sign(manifest.text, keys)
 
 
-def read(signed: str, keys: Sequence[note.VerifyingKey]) -> Manifest:
-    """The manifest in a note, signed by the log that it names.
+def read(signed: str, keys: Sequence[note.VerifyingKey]) -> tuple[Manifest, tuple[str, ...]]:
+    """The manifest in a note, signed by the log that it names, and by nobody else.
 
-    :raises NoteError: see :func:`.note.open_note`; also where the log itself is not among those who signed.
+    Nothing vouches for the lines of the signatures themselves, so no line may stand there that is not the log's.
+
+    :return: Also the ids of its keys that are not among *keys*, as after a rotation: nobody checked their signatures.
+    :raises NoteError: see :func:`.note.open_note`; also where a signature is in another's name, or stands there twice.
     :raises FormatError: the note holds no manifest.
     """
-    text, who = note.open_note(signed, keys)
-    manifest = Manifest.parse(text)
-    if all(key.name != manifest.origin for key in who):
-        raise UnsignedNoteError(f"a manifest of {shown(manifest.origin)}, which {who[0].name} signed")
-    return manifest
+    text, _ = note.open_note(signed, keys)
+    manifest, named = Manifest.parse(text), note.named(signed)
+    for name, _ in named:
+        if name != manifest.origin:
+            raise NoteError(f"a manifest of {shown(manifest.origin)} with a signature in the name of {shown(name)}")
+    if len(set(named)) < len(named):
+        raise NoteError("a manifest with two signatures of one key")
+    given = {(key.name, key.id) for key in keys}
+    return manifest, tuple(key_id for name, key_id in named if (name, key_id) not in given)

@@ -180,6 +180,14 @@ def open_note(note: str | bytes, keys: Sequence[VerifyingKey]) -> tuple[str, tup
     return text, tuple(who)
 
 
+def named(note: str | bytes) -> tuple[tuple[str, str], ...]:
+    """Name and id of every key whose signature *note* claims to bear. Checks none of them.
+
+    :raises NoteError: it is malformed.
+    """
+    return tuple((name, signature[:_ID_BYTES].hex()) for name, signature in _split(note)[1])
+
+
 def _split(note: str | bytes) -> tuple[str, list[tuple[str, bytes]]]:
     """Text, and name and signature of each line below it."""
     if isinstance(note, bytes):

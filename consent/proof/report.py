@@ -7,7 +7,7 @@ export is printed without control characters, so that no file can move a termina
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .verdict import Report, Verdict
 
@@ -60,7 +60,9 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
         return
     yield "Site", plain(str(report.site))
     yield "Log", plain(str(report.origin))
-    yield "Signed by", ", ".join(f"key {plain(key.rpartition('+')[2])}" for key in report.keys)
+    yield "Signed by", _keys(report.keys)
+    if report.unchecked:
+        yield "Not given", f"{_keys(report.unchecked)} (signed, too, as the file says; not checked)"
     yield "Export made", _moment(report.made_at)
     yield "Log's size", _entries(report.size)
     yield "Root hash", report.root.hex()
@@ -92,6 +94,10 @@ def _anchored(report: Report) -> str:
         f"{said}None of its first {_entries(pinned)} was changed or removed since the checkpoint over them was taken "
         f"into safe-keeping. For the {_entries(rest)} after them there is the site's signature alone."
     )
+
+
+def _keys(keys: Iterable[str]) -> str:
+    return ", ".join(f"key {plain(key.rpartition('+')[2])}" for key in keys)
 
 
 def _counted(number: int, noun: str) -> str:

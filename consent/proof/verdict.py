@@ -93,6 +93,7 @@ class Report:
     :param last: And the latest.
     :param anchors: Sizes of the earlier checkpoints that the log was found to continue, ascending.
     :param is_partial: Whether the export shows a selection.
+    :param unchecked: Further keys of the log that signed the manifest, as it says, and were not given: ``name+id``.
     """
 
     verdict: Verdict
@@ -108,6 +109,7 @@ class Report:
     counts: Counts | None = None
     anchors: tuple[int, ...] = ()
     is_partial: bool = False
+    unchecked: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -134,6 +136,7 @@ class Report:
             "site": self.site,
             "origin": self.origin,
             "keys": list(self.keys),
+            "unchecked_keys": list(self.unchecked),
             "made_at": self.made_at,
             "size": self.size,
             "root": self.root.hex() if self.root is not None else None,

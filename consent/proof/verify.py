@@ -83,7 +83,7 @@ def _verify(source: Source, keys: Sequence[VerifyingKey], checkpoints: Mapping[s
         root=head.root,
         is_partial=is_filtered,
     )
-    whole, counts = _read_through(source, len(first_line), claim, head, keys, jobs)
+    whole, counts, unchecked = _read_through(source, len(first_line), claim, head, keys, jobs)
     source.check_unchanged()
     if whole.reasons:
         return replace(facts, verdict=Verdict.INVALID, reasons=tuple(sorted(whole.reasons)[:MOST_REASONS]))
@@ -101,6 +101,7 @@ def _verify(source: Source, keys: Sequence[VerifyingKey], checkpoints: Mapping[s
         last=whole.last or None,
         counts=counts,
         anchors=() if diverged else tuple(sorted(old.size for old in earlier.values())),
+        unchecked=tuple(f"{head.origin}+{key_id}" for key_id in unchecked),
     )
 
 
@@ -113,8 +114,8 @@ def _header(line: bytes) -> Header:
 
 def _read_through(
     source: Source, begin: int, claim: Claim, head: Checkpoint, keys: Sequence[VerifyingKey], jobs: int
-) -> tuple[Whole, Counts]:
-    """All lines from byte *begin* on, the manifest last."""
+) -> tuple[Whole, Counts, tuple[str, ...]]:
+    """All lines from byte *begin* on, the manifest last; also whose signatures on that nobody checked."""
     at, last_line = source.last_line()
     has_manifest = at >= begin and last_line.startswith(_MANIFEST)
     end = at if has_manifest else source.size
@@ -128,16 +129,16 @@ def _read_through(
                 if whole.is_settled:
                     break
         counts = whole.finish(source)
-        reason = ""
+        reason, unchecked = "", tuple[str, ...]()
         if not whole.reasons:  # else the manifest cannot fit, and would only say so once more
             reason = _MISSING
             if has_manifest:
-                reason = _manifest_fault(last_line, keys, _added_up(whole, head, digest, end))
+                reason, unchecked = _manifest_fault(last_line, keys, _added_up(whole, head, digest, end))
     finally:
         digest.cancel()
     if reason:
         whole.reasons.append(Reason(whole.lines + 1, reason))
-    return whole, counts
+    return whole, counts, unchecked
 
 
 def _added_up(whole: Whole, head: Checkpoint, digest: Digest, end: int) -> Manifest:
@@ -155,12 +156,17 @@ def _added_up(whole: Whole, head: Checkpoint, digest: Digest, end: int) -> Manif
     )
 
 
-def _manifest_fault(line: bytes, keys: Sequence[VerifyingKey], found: Manifest) -> str:
-    """How the signed manifest in *line* differs from what was *found*; empty if it does not."""
+def _manifest_fault(line: bytes, keys: Sequence[VerifyingKey], found: Manifest) -> tuple[str, tuple[str, ...]]:
+    """What is wrong with the signed manifest in *line*, empty if nothing is; and whose signatures nobody checked."""
     try:
-        said = manifest_of(line, keys)
+        said, unchecked = manifest_of(line, keys)
     except ProofError as error:
-        return f"the manifest: {error}"
+        return f"the manifest: {error}", ()
+    return _difference(said, found), unchecked
+
+
+def _difference(said: Manifest, found: Manifest) -> str:
+    """How the signed manifest differs from what was *found*; empty if it does not."""
     if (said.origin, said.size, said.root) != (found.origin, found.size, found.root):
         return "the manifest belongs to another export: it names another checkpoint"
     for name, words in _COUNTED.items():

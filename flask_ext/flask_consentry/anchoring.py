@@ -15,14 +15,22 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from consent import ConsentError
 from consent.ledger.keys import signers
 from consent.proof.checkpoint import Checkpoint, claimed
 
-#: Ends of the names of variables that hold secrets of the site's, which a command has no use for.
-_SECRETS = ("SECRET_KEY", "SECRET_KEYS", "SECRET_KEY_FALLBACKS", "SIGNING_KEY_TEXT", "SMTP_URL", "STORE_URL")
+#: Variables that a command is given: who runs it and where, in which language, and the way out of this host. Nothing of
+#: the site's: its secrets go by names that nobody can list.
+GIVEN = (
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "TMPDIR", "TMP", "TEMP", "TERM", "XDG_*"),
+    *("LANG", "LANGUAGE", "LC_*", "TZ"),
+    *("SSH_AUTH_SOCK", "GNUPGHOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("SYSTEMROOT", "COMSPEC", "PATHEXT", "USERPROFILE", "APPDATA", "LOCALAPPDATA"),
+)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 #: How much of a file's end is looked at for a checkpoint that is there already.
 _TAIL = 64 * 1024
@@ -54,17 +62,16 @@ def to_file(path: Path, note: str) -> str:
     return f"file {path}"
 
 
-def to_command(command: Sequence[str], note: str, *, timeout: float) -> str:
+def to_command(command: Sequence[str], note: str, *, timeout: float, given: Sequence[str] = ()) -> str:
     """Run *command*, without a shell, with *note* on its standard input.
 
-    It gets the environment without the site's secrets.
-
     :param timeout: Seconds after which it, and all that it started, is ended.
+    :param given: Variables of the environment that it gets beside :data:`GIVEN`; ``AWS_*`` is all that begin so.
     :return: What took it; without the arguments, which may hold a secret.
-    :raises AnchorError: it could not be started, took too long, or ended with anything but 0.
+    :raises AnchorError: it could not be started, took too long, or ended with anything but 0; or there is no variable
+        of such a name.
     """
-    name = Path(command[0]).name
-    environment = {key: value for key, value in os.environ.items() if not key.endswith(_SECRETS)}
+    name, environment = Path(command[0]).name, _environment(given)
     try:
         started = subprocess.Popen(  # noqa: S603  # the operator's own command
             command, stdin=subprocess.PIPE, env=environment, start_new_session=True, text=True, encoding="utf-8"
@@ -83,6 +90,14 @@ def to_command(command: Sequence[str], note: str, *, timeout: float) -> str:
     if started.returncode:
         raise AnchorError(f"the command {name} ended with {started.returncode}, so nothing counts as handed out")
     return f"command {name}"
+
+
+def _environment(given: Sequence[str]) -> dict[str, str]:
+    for name in given:
+        if not any(fnmatchcase(key, name) for key in os.environ):
+            raise AnchorError(f"the environment has no variable {name}. Set it, or leave out --pass-env {name}")
+    wanted = (*GIVEN, *given)
+    return {key: value for key, value in os.environ.items() if any(fnmatchcase(key, name) for name in wanted)}
 
 
 def _put(folder: Path, note: str) -> Path:

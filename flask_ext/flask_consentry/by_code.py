@@ -63,7 +63,8 @@ def withdraw(state: State, visit: Visit, subject: bytes, history: History | None
 def erase(state: State, visit: Visit, subject: bytes, history: History | None) -> Done:
     """Erase all that is recorded of *subject*; where that cannot be done now, take it back."""
     try:
-        done = state.ledger.eraser.erase_subject(subject, now=visit.now)
+        receipts_end = state.policy.lifetime.after(visit.now)
+        done = state.ledger.eraser.erase_subject(subject, now=visit.now, receipts_end=receipts_end)
     except StoreError as error:
         _LOG.error("records were not erased: %s", error)
         return withdraw(state, visit, subject, history)

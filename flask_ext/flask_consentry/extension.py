@@ -14,7 +14,7 @@ from flask import Flask, request
 
 from consent import ConfigError, StoreError, policy
 
-from . import aside, jinja, jobs
+from . import aside, jinja, jobs, publishing
 from .config import Settings
 from .kinds import Clock, Entropy
 from .ledger import Ledger
@@ -59,7 +59,7 @@ class Consentry:
         """Read config and policy, then add the gate, the routes and the template functions to *app*.
 
         :raises RuntimeError: *app* already has a ``Consentry``.
-        :raises ConfigError: a ``CONSENT_*`` setting is wrong.
+        :raises ConfigError: a ``CONSENT_*`` setting is wrong, or the policy too long.
         :raises PolicyError: the policy file is missing or wrong.
         """
         if KEY in app.extensions:
@@ -69,6 +69,7 @@ class Consentry:
         settings = Settings.from_app(app)
         declared = policy.load(settings.policy)
         state = build(app, settings, declared, clock=self._clock, entropy=self._entropy, necessary=_necessary(app))
+        publishing.check(state)
         _check(state.ledger)
         app.extensions[KEY] = state
         background = app.extensions[jobs.KEY] = jobs.background(app, state)

@@ -5,9 +5,12 @@ All of it can be done by hand as well, with ``CONSENT_BACKGROUND = False``: ``fl
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask
 
 from consent.ledger.background import Background, Job
+from consent.ledger.patience import answered_within
 from consent.ledger.revocations import EVERY
 
 from . import publishing, signals
@@ -26,38 +29,52 @@ SHIP_EVERY = 1.0
 _SWEEP_EVERY = 600.0
 #: Seconds until what was not published is tried again.
 _PUBLISH_EVERY = 30.0
+#: Seconds that all but the revocations wait for a server that is silent: no visitor waits for them.
+_PATIENCE = 30.0
 
 
 def background(app: Flask, state: State) -> Background:
-    """The jobs of *app*, whose thread starts with the first request."""
+    """The jobs of *app*, whose threads start with the first request.
+
+    Revocations have one to themselves: nothing else may delay what was taken back elsewhere.
+    """
     ledger, clock = state.ledger, state.clock
-    published: list[bool] = []
+    published: list[object] = []
 
     def publish() -> None:
-        if not published:
+        if published != [ledger.database.identity]:  # also where somebody has restored a file of before
             publishing.publish(app, now=clock())
-            published.append(True)
+            published[:] = [ledger.database.identity]
 
     def ship() -> None:
         if not ledger.spool.path.exists():
             return
-        shipped = more = ledger.shipper.ship()
-        while more:
-            ledger.revocations.keep_up()  # a long queue must not hold up what was taken back elsewhere
-            more = ledger.shipper.ship()
+        shipped = 0
+        while more := ledger.shipper.ship():
+            shipped += more
         if shipped:
             ledger.eraser.sweep(now=clock())
 
     return Background(
-        (
-            Job("refresh", EVERY.total_seconds(), ledger.revocations.refresh),
-            Job("publish", _PUBLISH_EVERY, publish),
-            Job("ship", SHIP_EVERY, ship),
-            Job("count", COUNT_EVERY.total_seconds(), state.counters.flush),
-            Job("seal", SEAL_EVERY, lambda: seal(app, ledger, clock)),
-            Job("sweep", _SWEEP_EVERY, lambda: ledger.database.exists and ledger.eraser.sweep(now=clock())),
-        )
+        [Job("refresh", EVERY.total_seconds(), ledger.revocations.refresh)],
+        [
+            _patient("publish", _PUBLISH_EVERY, publish),
+            _patient("ship", SHIP_EVERY, ship),
+            _patient("count", COUNT_EVERY.total_seconds(), state.counters.flush),
+            _patient("seal", SEAL_EVERY, lambda: seal(app, ledger, clock)),
+            _patient("sweep", _SWEEP_EVERY, lambda: ledger.database.exists and ledger.eraser.sweep(now=clock())),
+        ],
     )
+
+
+def _patient(name: str, period: float, work: Callable[[], object]) -> Job:
+    """A job that gives a server up that hangs, late."""
+
+    def patient() -> None:
+        with answered_within(_PATIENCE):
+            work()
+
+    return Job(name, period, patient)
 
 
 def seal(app: Flask, ledger: Ledger, clock: Clock) -> None:
@@ -68,4 +85,3 @@ def seal(app: Flask, ledger: Ledger, clock: Clock) -> None:
             signals.send(app, signals.checkpoint_signed, size=done.size)
         if done.busy or not done.added:
             return
-        ledger.revocations.keep_up()

@@ -5,7 +5,7 @@ Nothing here opens a database or starts a thread; that happens on first use, in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +13,9 @@ from pathlib import Path
 from flask import Flask
 
 from consent import Policy, StoreError
-from consent.ledger import Counts, Database, Eraser, Revocation, Sequencer, Store
+from consent.ledger import Counts, Database, Eraser, Sequencer, Store
 from consent.ledger.keys import Keyring
-from consent.ledger.revocations import Revocations
+from consent.ledger.revocations import Revocations, Row
 from consent.ledger.shipper import Shipper
 from consent.ledger.spool import Spool
 from consent.ledger.writer import Writer
@@ -66,15 +66,13 @@ def build(app: Flask, settings: Settings, policy: Policy, *, clock: Clock, entro
     writer = Writer(store, spool, clock=clock, timeout=settings.store_timeout, on_event=signals.from_writer(app))
     seen: list[bool] = []
 
-    def revoked(since: datetime | None) -> Sequence[Revocation]:
+    def revoked(since: datetime | None) -> Iterator[Sequence[Row]]:
         """Nothing where nothing was ever kept; a file that was there and is gone is a store that is away."""
         if database.exists:
-            found = store.revocations(added_since=since)
+            yield from store.revocations(added_since=since)
             seen[:] = [True]
-            return found
-        if seen:
+        elif seen:
             raise StoreError(f"{database.name} is not there any more")
-        return ()
 
     return Ledger(
         database=database,
@@ -82,13 +80,9 @@ def build(app: Flask, settings: Settings, policy: Policy, *, clock: Clock, entro
         counts=Counts(database, policy.site),
         keys=keys,
         sequencer=sequencer,
-        eraser=Eraser(store, sequencer, entropy=entropy),
+        eraser=Eraser(store, sequencer, entropy=entropy, spool=spool),
         spool=spool,
         writer=writer,
         shipper=Shipper(spool, store, clock=clock),
-        revocations=Revocations(
-            revoked,
-            clock,
-            alone=not settings.background,
-        ),
+        revocations=Revocations(revoked, clock, alone=not settings.background),
     )

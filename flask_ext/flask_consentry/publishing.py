@@ -12,6 +12,7 @@ from datetime import datetime
 
 from flask import Flask
 
+from consent import ConfigError
 from consent.edition import edition
 from consent.ledger import KeptNotice
 from consent.notice import Notice, question
@@ -21,12 +22,27 @@ from .state import KEY, State
 
 _LOG = logging.getLogger("consentry")
 
+#: Bytes that a policy may declare: a question repeats them, and its page does so up to three times.
+_MOST = recording.LONGEST // 4
+
+
+def check(state: State) -> None:
+    """Do nothing if an export can show what the policy declares.
+
+    :raises ConfigError: it is too long.
+    """
+    declared = len(edition(state.policy, {}, since=state.clock()).body)
+    if declared > _MOST:
+        said = f"CONSENT_POLICY: {state.settings.policy} declares {declared:,} bytes, and an export can show {_MOST:,}"
+        raise ConfigError(f"{said}. Write shorter texts, or declare fewer services")
+
 
 def publish(app: Flask, *, now: datetime) -> bool:
     """Hand the policy of *app* to its ledger, with the full question in every language.
 
     :return: Whether it says anything that it did not say before.
     :raises StoreError: it could not be kept.
+    :raises ConfigError: the words are longer than an export can show: see :func:`.recording.words`.
     """
     state: State = app.extensions[KEY]
     policy = state.policy
@@ -42,6 +58,8 @@ def _words(app: Flask, notice: Notice) -> KeptNotice | None:
     try:
         with app.test_request_context():  # what the site adds to every template may look at a request
             return recording.words(notice)
+    except ConfigError:
+        raise
     except Exception as error:  # noqa: BLE001  # the site's templates; the first answer brings the words all the same
         _LOG.warning(
             "the question in %s cannot be kept before the first answer: %s", notice.language, type(error).__name__

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from flask import request
 
-from consent import Answer, Decision, Duration, StoreError
+from consent import Answer, ConfigError, Decision, Duration
 from consent.audience.device import device
 from consent.grants import conflicts
 from consent.ledger import Entry, Event, KeptNotice, Record, Surface, draw_up, revocations
 from consent.ledger.record import new_id
 from consent.notice import Notice
+from consent.proof import canonical, lines
 from consent.version import VERSION
 
 from . import embeds, render
 from .state import State
 from .submission import submission
 from .visit import Visit
+
+#: Bytes that one thing of the site's may have in an export: a line, without the index, the leaf and the proof in it.
+LONGEST = lines.LONGEST - 16 * 1024
 
 
 def keep(
@@ -34,6 +38,7 @@ def keep(
     :param notice: The words that were shown, if known.
     :param key: What the form or the client calls this submission; empty if it does not.
     :raises StoreError: nothing was recorded.
+    :raises ConfigError: nothing was recorded: see :func:`words`.
     """
     record = _record(state, visit, answer, decision, notice, surface)
     entry = Entry(
@@ -45,26 +50,33 @@ def keep(
         notice=words(notice) if notice else None,
         revokes=revocations.of(visit.decision, decision) if visit.decision and decision else None,
     )
-    try:
-        kept = state.ledger.writer.keep(entry).record
-    except StoreError:
-        if entry.revokes and answer.is_refusal:
-            state.ledger.revocations.add(entry.revokes)  # it takes effect all the same
-        raise
+    kept = state.ledger.writer.keep(entry).record
     if entry.revokes and kept.record_id == record.record_id:  # an earlier answer's receipt begins before this one's
         state.ledger.revocations.add(entry.revokes)
     return kept
 
 
+def take_effect(state: State, visit: Visit, decision: Decision) -> None:
+    """Void in this process, and now, what *decision* ends, though it could not be recorded."""
+    ended = revocations.of(visit.decision, decision)
+    if ended is not None:
+        state.ledger.revocations.add(ended)
+
+
 def words(notice: Notice) -> KeptNotice:
-    """*notice* as the ledger keeps it."""
-    return KeptNotice(
-        digest=notice.digest,
-        language=notice.language,
-        revision=notice.revision,
-        text=notice.text,
-        html=render.notice_html(notice),
-    )
+    """*notice* as the ledger keeps it.
+
+    :raises ConfigError: it is longer than an export can show.
+    """
+    text, html = notice.text, render.notice_html(notice)
+    is_long = 6 * (len(text) + len(html)) > LONGEST  # JSON has six bytes for a letter at most
+    if is_long and len(canonical.encode([text, html])) > LONGEST:
+        raise ConfigError(
+            f"templates/consentry: the {notice.kind} in {notice.language!r} has {len(text):,} letters and a page of "
+            f"{len(html):,}, which have to fit into {LONGEST:,} bytes of an export. Write a shorter template (link to "
+            "pictures, styles and scripts) or shorter texts into the policy"
+        )
+    return KeptNotice(digest=notice.digest, language=notice.language, revision=notice.revision, text=text, html=html)
 
 
 def _record(

@@ -20,6 +20,7 @@ from consent.discovery import Tally
 from consent.gate.headers import HeaderGate, Mode
 from consent.gate.html import HtmlGate
 from consent.gate.reporting import Reporting, Reports
+from consent.ledger.patience import within
 from consent.notice import NoticeTokens
 from consent.receipt import Receipts
 from consent.signing import Seal
@@ -33,6 +34,8 @@ from .metrics import Metrics
 
 #: How often counted hits are handed to the store.
 COUNT_EVERY = timedelta(seconds=5)
+#: Seconds until what was counted stays in memory for the next time: it may be a request that waits, or the end.
+_TO_COUNT = 2.0
 #: Where an application's :class:`State` stands in ``app.extensions``.
 KEY = "consentry"
 
@@ -87,7 +90,7 @@ def build(
     kept = ledger.build(app, settings, policy, clock=clock, entropy=entropy)
     metrics = Metrics()
     metrics.listen(app)
-    tally = Tally(kept.counts.add_sightings) if _collects(settings) else None
+    tally = Tally(within(_TO_COUNT)(kept.counts.add_sightings)) if _collects(settings) else None
     reporting = Reporting(f"{settings.url_prefix}/report", tally.add) if tally is not None else None
     gate = HeaderGate(policy, mode=settings.mode, necessary=set(necessary), own=own | {marker}, reporting=reporting)
     return State(
@@ -106,7 +109,7 @@ def build(
         pages=HtmlGate(policy),
         ledger=kept,
         metrics=metrics,
-        counters=Counters(kept.counts.add, every=None if settings.background else COUNT_EVERY),
+        counters=Counters(within(_TO_COUNT)(kept.counts.add), every=None if settings.background else COUNT_EVERY),
         tally=tally,
         regions=_regions(settings),
         standings=Standings(policy, receipts, gate.cookies, kept.revocations),

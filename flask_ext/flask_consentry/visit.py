@@ -1,8 +1,9 @@
 """One request's visitor: the receipt it came with and what that allows, worked out when first asked.
 
 Lazy for two reasons: most responses never ask, and by then the site's ProxyFix has put the true scheme and address into
-the environ, whichever of the two wraps the other. Anything odd makes the visitor undecided; nothing in here raises, and
-nothing in here touches a database.
+the environ, whichever of the two wraps the other. Anything odd makes the visitor undecided, and nothing in here raises.
+Nothing touches a database but one look at the revocations every few seconds, and that only with
+``CONSENT_BACKGROUND = False``; it is bounded, see :mod:`consent.ledger.revocations`.
 """
 
 from __future__ import annotations

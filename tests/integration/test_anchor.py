@@ -202,16 +202,35 @@ def test_a_command(signed: Site, tmp_path: Path) -> None:
 
 def test_a_command_has_no_shell_and_no_secrets(signed: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Arguments are arguments; what signs and what logs in stays here."""
-    for name in ("FLASK_SECRET_KEY", "FLASK_CONSENT_SIGNING_KEY_TEXT", "CONSENT_SMTP_URL", "FLASK_CONSENT_STORE_URL"):
+    for name in ("FLASK_SECRET_KEY", "CONSENT_SMTP_URL", "DATABASE_DSN", "STRIPE", "AWS_SESSION_TOKEN", "PATHS"):
         monkeypatch.setenv(name, "canary")
-    monkeypatch.setenv("HARMLESS", "kept")
+    monkeypatch.setenv("LC_NUMERIC", "kept")
     target = tmp_path / "out"
     program = "import sys, os; open(sys.argv[1], 'w').write(repr((sys.argv[2:], dict(os.environ))))"
     anchored(signed, "command", "--", sys.executable, "-c", program, str(target), "$(id)", "; id", "--timeout")
     said = target.read_text()
     assert "['$(id)', '; id', '--timeout']" in said
     assert "canary" not in said
-    assert "'HARMLESS': 'kept'" in said
+    assert f"'PATH': {os.environ['PATH']!r}" in said
+    assert "'LC_NUMERIC': 'kept'" in said
+
+
+def test_a_command_is_given_what_the_operator_names(
+    signed: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name or by how names begin; a name that is not there is an error, and nothing counts as handed out."""
+    for name in ("UPLOAD_USER", "UPLOAD_TOKEN", "BUCKET", "BUCKETS"):
+        monkeypatch.setenv(name, f"its {name}")
+    target = tmp_path / "out"
+    program = "import sys, os; open(sys.argv[1], 'w').write(repr(dict(os.environ)))"
+    command = ("--", sys.executable, "-c", program, str(target))
+    said = failed(signed, "command", "--pass-env", "BUCKET", "--pass-env", "NOTHING", *command)
+    assert "no variable NOTHING" in said
+    assert "its BUCKET" not in said
+    assert not target.exists()
+    assert where(signed) == []
+    anchored(signed, "command", "--pass-env", "BUCKET", "--pass-env", "UPLOAD_*", *command)
+    assert set(re.findall(r"'its (\w+)'", target.read_text())) == {"UPLOAD_USER", "UPLOAD_TOKEN", "BUCKET"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -365,6 +366,24 @@ def test_templates_that_need_somebody(build: Callable[..., Site], caplog: pytest
     assert "canary" not in caplog.text
 
 
+def test_words_that_no_export_can_show(build: Callable[..., Site], caplog: pytest.LogCaptureFixture) -> None:
+    """A template with pictures in it, say. They never come into the log, and whoever seals or allows is told."""
+
+    def prepare(app: Flask) -> None:
+        folder = Path(app.root_path, "templates", "consentry")
+        folder.mkdir(parents=True)
+        (folder / "banner.html").write_text('{{ "é" * 2_200_000 }}', encoding="utf-8")
+
+    site = build(prepare=prepare)
+    said = failed(site, "seal")
+    assert "templates/consentry: the question in 'en' has" in said
+    assert "Write a shorter template" in said
+    assert site.accept().status_code == 503
+    assert "was not recorded: templates/consentry: the question" in caplog.text
+    assert site.post(answer="reject_all").status_code == 200, "a refusal never fails"
+    assert list(site.state.ledger.store.notices()) == []
+
+
 # --- erase ----------------------------------------------------------------------------------------------------------
 
 
@@ -384,12 +403,50 @@ def test_an_erasure(keyed: Site) -> None:
     assert subject.hex() not in said
     assert told == [{"records": 1, "withdrew": True}]
     assert {record.subject for record in keyed.records} == {other, None}
-    assert [r.subject for r in keyed.state.ledger.store.revocations()] == [subject]
+    (((revoked, _, _),),) = keyed.state.ledger.store.revocations()
+    assert revoked == subject
     assert [json.loads(line)["kind"] for line in _publics(keyed)].count("erasure") == 1
     assert json.loads(run(keyed, "erase", "--subject", subject.hex(), "--yes", "--json")) == {
         "records": 0,
         "withdrew": False,
+        "spooled": 0,
+        "traces": False,
     }
+
+
+def test_an_erasure_of_what_only_waits(keyed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes into the log first, counted before anybody is asked; what the store would not have is deleted."""
+    spool, subject = keyed.state.ledger.spool, b"w" * 16
+    for one in (entry(1, subject=subject), replace(entry(2, subject=subject), salt=b"short"), entry(3)):
+        spool.put(one)
+    code = claim.write(keyed.state.claims, subject)
+    monkeypatch.setattr(running, "_is_terminal", lambda: True)
+    said = invoke(keyed, "erase", "--receipt", code, given="y\n").output
+    assert "Erase 1 record of this visitor for good?" in said
+    assert "1 record erased; the log says so.\nThe visitor still granted something" in said
+    assert "1 answer that the store would not have: deleted from this host's spool." in said
+    assert "still be on this host's disk" not in said
+    assert spool.batch(10) == [entry(3)]
+    assert spool.status().refused == 0
+    assert [json.loads(line)["kind"] for line in _publics(keyed)] == ["record", "record", "erasure"]
+
+
+def test_an_erasure_that_leaves_traces(keyed: Site) -> None:
+    """The store's records go although the spool is broken, and the command says what is left and who sees to it."""
+    subject = answered(keyed)
+    assert subject is not None
+    path = keyed.state.ledger.spool.path
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"not a database" * 1000)
+    said = run(keyed, "erase", "--subject", subject.hex(), "--yes")
+    assert said.startswith("1 record erased")
+    assert "Bytes of them may still be on this host's disk" in said
+    assert "flask consent seal at once" in said
+    until = keyed.state.policy.lifetime.after(keyed.clock()) + timedelta(days=30)
+    keyed.state.ledger.eraser.sweep(now=until - timedelta(seconds=1))
+    assert run(keyed, "erase", "--subject", subject.hex(), "--yes", "--json") == (
+        '{"records": 0, "withdrew": false, "spooled": 0, "traces": true}\n'
+    )
 
 
 def test_an_erasure_by_receipt(keyed: Site) -> None:

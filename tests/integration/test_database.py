@@ -309,7 +309,12 @@ def test_postgresql_that_is_away(fresh: str, caplog: pytest.LogCaptureFixture) -
         database = Database(url)
         store = Store(database, SITE)
         begin = time.monotonic()
-        for call in (database.check, database.upgrade, store.revocations):
+        for call in (
+            database.check,
+            database.upgrade,
+            store.count_revocations,
+            lambda store=store: [*store.revocations()],
+        ):
             said = told(call, StoreError)
             assert reason in said
             assert database.name in said
@@ -321,7 +326,7 @@ def test_postgresql_that_turns_us_away_stops_the_start(fresh: str) -> None:
     for url in (changed(fresh, username="nobody", password=SECRET), changed(fresh, database="none")):
         database = Database(url)
         assert "turns" in told(database.check, ConfigError)
-        told(Store(database, SITE).revocations, StoreError)
+        told(Store(database, SITE).count_revocations, StoreError)
 
 
 def test_postgresql_whose_tables_are_closed_to_the_user(fresh: str) -> None:

@@ -484,6 +484,26 @@ def test_taking_a_part_back_never_fails_either(build: Callable[..., Site]) -> No
     assert site.form(answer="custom", purposes=["statistics", "social"], notice=token).status_code == 503
 
 
+def test_what_was_taken_back_in_part_is_void_at_once(build: Callable[..., Site]) -> None:
+    """Also where that cannot be recorded: a copy of the receipt from before lets nothing run in this process."""
+    site = build(CONSENT_SPOOL="/dev/null/nowhere")
+    site.accept()
+    copy = site.app.test_client()
+    copy.set_cookie("consent_example", site.receipt or "")
+    assert "TUBE" in copy.get("/").text
+    token = site.token("/consent/preferences")
+    site.state.ledger.database.close()
+    path = site.state.ledger.database.path
+    path.rename(path.with_name("kept"))
+    path.mkdir()
+    said = site.post(answer="custom", purposes=["statistics", "social"], notice=token).get_json()
+    assert (said["recorded"], said["purposes"]) == (False, ["necessary", "social", "statistics"])
+    assert "TUBE" in site.get().text
+    assert "TUBE" not in copy.get("/").text
+    site.post(answer="withdraw")
+    assert "TUBE" not in site.get().text
+
+
 def test_gpc_is_honoured_recorded_and_overridden_only_on_purpose(site: Site) -> None:
     """*Accept all* does not override the browser's signal; the separate box does."""
     token = site.token()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ from consent.ledger import (
     tables,
 )
 from consent.ledger.export.selection import Selection
+from consent.ledger.moments import moment
+from consent.ledger.shipper import Shipper
+from consent.ledger.spool import Spool
 from consent.proof import merkle
 from consent.proof.leaf import ErasureLeaf, PurgeLeaf, hash_of
 from tests.databases import Server, database
@@ -99,6 +103,11 @@ def records(ledger: Ledger) -> list[Record]:
     return list(ledger.store.records())
 
 
+def remembered(ledger: Ledger) -> dict[bytes, datetime]:
+    """Until when each revocation is."""
+    return {row["subject"]: moment(row["until"]) for row in ledger.rows(tables.revocation)}
+
+
 # Erasing
 
 
@@ -141,8 +150,8 @@ def test_the_withdrawal_that_is_left_is_nobodys(ledger: Ledger) -> None:
     """It has the hour and no more, whatever time zone is meant; it takes everything back, and ends within a day."""
     one = entry(1, subject=WHO, purposes={"statistics": True, "social": False}, jurisdiction="DE", browser="Firefox")
     ledger.store.append(one, now=NOW)
-    moment = datetime(2026, 3, 4, 1, 45, tzinfo=timezone(timedelta(hours=5, minutes=30)))
-    ledger.eraser.erase_subject(WHO, now=moment)
+    then = datetime(2026, 3, 4, 1, 45, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    ledger.eraser.erase_subject(WHO, now=then)
     (left,) = records(ledger)
     hour = datetime(2026, 3, 3, 20, tzinfo=UTC)
     assert left == Record(
@@ -197,9 +206,24 @@ def test_receipts_of_who_was_erased_are_void_for_good(ledger: Ledger) -> None:
     """Until long after the last of them ends."""
     mine = fill(ledger)
     ledger.eraser.erase_subject(WHO, now=NOW)
-    (revocation,) = ledger.store.revocations(added_since=NOW)
+    (row,) = ledger.rows(tables.revocation)
     last = max(one.record.valid_until for one in mine)
-    assert revocation == Revocation(subject=WHO, not_before=EVER, until=last + 30 * DAY, erased=True)
+    assert (row["subject"], moment(row["not_before"]), row["erased"]) == (WHO, EVER, True)
+    assert (moment(row["until"]), moment(row["added_at"])) == (last + 30 * DAY, NOW)
+
+
+def test_receipts_that_nobody_knows_are_void_for_good_too(ledger: Ledger) -> None:
+    """For as long as one may last, if that is longer than all that is known of; also where nothing is known."""
+    last = max(one.record.valid_until for one in fill(ledger))
+    for subject, longest, until in (
+        (WHO, NOW + 400 * DAY, NOW + 400 * DAY),
+        (OTHER, NOW + 10 * DAY, last),
+        (b"n" * 16, NOW + 400 * DAY, NOW + 400 * DAY),
+    ):
+        ledger.eraser.erase_subject(subject, now=NOW, receipts_end=longest)
+        assert remembered(ledger)[subject] == until + 30 * DAY
+    ledger.eraser.erase_subject(WHO, now=NOW)
+    assert remembered(ledger)[WHO] == NOW + 430 * DAY, "what is remembered once is not forgotten sooner"
 
 
 def test_erasing_twice_is_erasing_once(ledger: Ledger) -> None:
@@ -213,7 +237,7 @@ def test_erasing_twice_is_erasing_once(ledger: Ledger) -> None:
     ] == before
     nobody = b"n" * 16
     assert ledger.eraser.erase_subject(nobody, now=NOW) == GONE
-    assert {one.subject: one.until for one in ledger.store.revocations()}[nobody] == NOW + 30 * DAY
+    assert remembered(ledger)[nobody] == NOW + 30 * DAY
     assert len(ledger.log) == len(before[1])
 
 
@@ -240,7 +264,7 @@ def test_another_site_keeps_its_records(ledger: Ledger) -> None:
     ledger.eraser.sweep(now=NOW + 400 * DAY)
     assert len(records(other)) == 1
     assert other.kinds == ["record"]
-    assert other.store.revocations() == []
+    assert remembered(other) == {}
     other.database.close()
 
 
@@ -298,12 +322,108 @@ def test_a_record_that_comes_in_late_is_swept(ledger: Ledger) -> None:
     assert ledger.verify().reasons == ()
 
 
+def test_what_a_late_record_grants_is_not_withdrawn_again(ledger: Ledger) -> None:
+    """Neither by the sweep nor by a second erasure: its receipts are void since the first."""
+    fill(ledger)
+    assert ledger.eraser.erase_subject(WHO, now=NOW).withdrew
+    ledger.store.append_many([entry(40, subject=WHO)], now=NOW, acknowledged=True)
+    assert ledger.eraser.sweep(now=NOW) == 1
+    ledger.store.append_many([entry(41, subject=WHO)], now=NOW, acknowledged=True)
+    assert ledger.eraser.erase_subject(WHO, now=NOW) == Erased(records=1, withdrew=False)
+    assert [one.event for one in records(ledger)].count(Event.WITHDRAWN) == 1
+    assert ledger.kinds[-4:] == ["record", "erasure"] * 2
+    assert ledger.verify().reasons == ()
+
+
+# What waits on this host
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    """An empty spool."""
+    made = Spool(tmp_path / "spool" / "spool.sqlite3")
+    yield made
+    made.close()
+
+
+def with_spool(ledger: Ledger, spool: Spool) -> Eraser:
+    """The eraser of a host whose spool this is."""
+    return Eraser(ledger.store, ledger.sequencer, entropy=random.Random(0).randbytes, spool=spool)
+
+
+def put_all(spool: Spool) -> tuple[list[Entry], list[Entry]]:
+    """Entries of the subject, two that wait and two that were set aside; and likewise of another."""
+    mine, others = ([entry(base + n, subject=who) for n in range(4)] for base, who in ((200, WHO), (300, OTHER)))
+    for one in (*mine, *others):
+        spool.put(one)
+    for one in (*mine[2:], *others[2:]):
+        spool.set_aside(one.record, "Test")
+    return mine, others
+
+
+def test_nothing_of_the_subject_is_left_in_the_spool(ledger: Ledger, spool: Spool) -> None:
+    """What waits comes into the log first, which says that it went; what the store would not have is deleted."""
+    fill(ledger)
+    mine, others = put_all(spool)
+    spool.put(replace(entry(204, subject=WHO), salt=b"short"))
+    eraser = with_spool(ledger, spool)
+    assert eraser.erase_subject(WHO, now=NOW) == Erased(records=5, withdrew=True, spooled=3)
+    assert ledger.kinds.count("erasure") == 5
+    assert traces(spool.path, *private(*mine)) == []
+    assert spool.batch(10) == others[:2]
+    assert spool.subjects_set_aside(site=SITE) == {OTHER}
+    assert eraser.erase_subject(WHO, now=NOW) == GONE
+    records(ledger)
+
+
+def test_what_is_in_the_spool_alone_is_erased(ledger: Ledger, spool: Spool) -> None:
+    """A grant that still stands is withdrawn, although the store has never seen it."""
+    mine, _ = put_all(spool)
+    done = with_spool(ledger, spool).erase_subject(WHO, now=NOW)
+    assert done == Erased(records=2, withdrew=True, spooled=2)
+    assert traces(spool.path, *private(*mine)) == []
+    assert ledger.kinds == ["record", "record", "record", "erasure", "erasure"]
+
+
+def test_other_hosts_sweep_what_they_set_aside(ledger: Ledger, spool: Spool) -> None:
+    """Of subjects that were erased anywhere, and what waits of them; not of those that only took back."""
+    mine, others = put_all(spool)
+    ends = Revocation(subject=OTHER, not_before=EVER, until=EVER)
+    ledger.store.append(replace(entry(1, subject=OTHER), revokes=ends), now=NOW)
+    ledger.eraser.erase_subject(WHO, now=NOW)
+    assert with_spool(ledger, spool).sweep(now=NOW) == 2
+    assert traces(spool.path, *private(*mine)) == []
+    assert ledger.store.records_of(WHO) == []
+    assert spool.batch(10) == others[:2]
+    assert spool.subjects_set_aside(site=SITE) == {OTHER}
+    assert with_spool(ledger, spool).sweep(now=NOW) == 0
+
+
+def test_a_spool_that_cannot_be_written_holds_up_no_erasure(ledger: Ledger, spool: Spool) -> None:
+    """What was done is done, and the caller is told of the rest; the sweep sees to that later."""
+    fill(ledger)
+    mine, _ = put_all(spool)
+    eraser = with_spool(ledger, spool)
+    other = sqlite3.connect(spool.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    done = eraser.erase_subject(WHO, now=NOW)
+    assert done == Erased(records=5, withdrew=True, traces=True)
+    assert ledger.store.records_of(WHO) == []
+    assert traces(spool.path, mine[2].record.record_id.hex.encode())
+    other.execute("ROLLBACK")
+    other.close()
+    Shipper(spool, ledger.store, clock=lambda: NOW).ship()
+    assert eraser.sweep(now=NOW) == 2
+    assert traces(spool.path, *private(*mine)) == []
+    assert ledger.store.records_of(WHO) == []
+
+
 def test_a_record_that_commits_while_its_subject_is_erased_is_swept(shared: Ledger) -> None:
     """Its transaction began before, and ends after; the erasure does not see it, and does not wait for it."""
     fill(shared)
     late = entry(60, subject=WHO)
     with shared.database.write() as connection:
-        shared.store._append(connection, [late], NOW, acknowledged=False, looks=False)
+        shared.store._append(connection, [late], NOW, acknowledged=False)
         assert shared.eraser.erase_subject(WHO, now=NOW).records == 3
     assert [one.record_id for one, _ in shared.store.records_of(WHO)] == [late.record.record_id]
     shared.check()
@@ -362,9 +482,9 @@ def test_a_revocation_is_forgotten_when_it_can_matter_no_more(ledger: Ledger) ->
     ledger.store.append(replace(entry(2, subject=OTHER), revokes=ends), now=NOW)
     ledger.eraser.erase_subject(WHO, now=NOW)
     until = first.valid_until + 30 * DAY
-    for moment, left in ((NOW + DAY, {WHO, OTHER}), (NOW + 2 * DAY, {WHO}), (until, {WHO}), (until + DAY, set())):
-        ledger.eraser.sweep(now=moment)
-        assert {one.subject for one in ledger.store.revocations()} == left
+    for now, left in ((NOW + DAY, {WHO, OTHER}), (NOW + 2 * DAY, {WHO}), (until, {WHO}), (until + DAY, set())):
+        ledger.eraser.sweep(now=now)
+        assert remembered(ledger).keys() == left
 
 
 def test_sweeping_an_empty_ledger(ledger: Ledger) -> None:
@@ -445,7 +565,7 @@ def test_a_purge_ends_while_answers_of_long_ago_keep_coming(shared: Ledger) -> N
     shared.append(1, valid_until=NOW)
     late = entry(2, valid_until=NOW.replace(microsecond=0))
     with shared.database.write() as connection:
-        shared.store._append(connection, [late], NOW, acknowledged=False, looks=False)
+        shared.store._append(connection, [late], NOW, acknowledged=False)
         assert shared.eraser.purge((NOW + DAY).date(), now=NOW + DAY) == 1
     shared.check()
     assert len(shared.rows(tables.pending)) == 1

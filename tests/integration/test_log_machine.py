@@ -14,7 +14,7 @@ import itertools
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -152,62 +152,46 @@ class Model:
     # Appending
 
     def append(self, entries: Sequence[Entry], now: datetime, *, acknowledged: bool, forgets: bool) -> list[Record]:
-        """What the store answers; see its rules about what repeats."""
-        fresh = {one.record.record_id: one for one in entries}
-        same = {own: own for own in fresh}
-        new = {own: one for own, one in fresh.items() if own not in self.records}
-        meets = self._meets(new if acknowledged else fresh, acknowledged=acknowledged)
-        if acknowledged or not meets:
-            fresh = new
-        for one in fresh.values():
-            self.claims.setdefault(_claim(one), (one.record.record_id, one.record.recorded_at))
-        kept: list[Entry] = []
-        for own, one in fresh.items():
-            earlier = (self.records.get(own) or self._earlier(one)) if meets else None
-            if acknowledged and earlier and not self._proves(earlier, one.record):
-                earlier = None
-            if earlier is None:
-                kept.append(one)
-                self._keep(one, now)
-            else:
-                same[own] = earlier.record_id
-            answer = earlier or one.record
-            self.claims[_claim(one)] = (answer.record_id, answer.recorded_at)
+        """What the store answers: each entry by itself, whatever comes in with it."""
+        answers: dict[UUID, Record] = {}
+        for one in entries:
+            own = one.record.record_id
+            answer = self.records.get(own) or answers.get(own)  # it was kept, or came in just before
+            if answer is None:
+                answer = self._earlier(one, acknowledged=acknowledged) or self._keep(one, now)
+                self.claims[_claim(one)] = (answer.record_id, answer.recorded_at)
+            answers[own] = answer
         for one in entries:
             if one.notice:
                 self.keep_notice(one.notice, one.record.recorded_at)
-        for one in kept:
-            if one.revokes:
-                self.revoke(one.revokes, now)
         if forgets:
             self.claims = {key: seen for key, seen in self.claims.items() if seen[1] >= now - 48 * HOUR}
-        return [self.records[same[one.record.record_id]] for one in entries]
+        return [answers[one.record.record_id] for one in entries]
 
-    def _meets(self, entries: Mapping[UUID, Entry], *, acknowledged: bool) -> bool:
-        """Whether any of them may repeat something. Of acknowledged ones, those alone that come with the same receipt."""
-        keys = [_claim(one) for one in entries.values()]
-        if len(set(keys)) < len(keys) or not self.claims.keys().isdisjoint(keys):
-            return True
-        return not acknowledged and any(one.unchanged for one in entries.values())
-
-    def _keep(self, one: Entry, now: datetime) -> None:
+    def _keep(self, one: Entry, now: datetime) -> Record:
         record, before = one.record, list[Record]()
         if record.subject is not None and not one.first:
             before = self.ordered(lambda old: old.subject == record.subject and old.recorded_at <= record.recorded_at)
         record = replace(record, supersedes=before[-1].record_id if before else None)
         self._put(record, one.salt)
         self.waiting[record.record_id] = now
+        if one.revokes:
+            self.revoke(one.revokes, now)
+        return record
 
     def _put(self, record: Record, salt: bytes) -> None:
         self.records[record.record_id] = record
         self.openings[record.record_id] = body.encode(record), salt
 
-    def _earlier(self, one: Entry) -> Record | None:
+    def _earlier(self, one: Entry, *, acknowledged: bool) -> Record | None:
         for (request, before), (own, _) in sorted(self.claims.items(), key=lambda claim: claim[1][1], reverse=True):
             if request != one.submission.request or not (one.unchanged or before == one.submission.before):
                 continue
-            if own in self.records and self._repeats(one.record, self.records[own]):
-                return self.records[own]
+            earlier = self.records.get(own)
+            if earlier is None or not self._repeats(one.record, earlier):
+                continue
+            if not acknowledged or self._proves(earlier, one.record):
+                return earlier
         return None
 
     @staticmethod
@@ -290,7 +274,9 @@ class Model:
             del self.waiting[waits[public]]
         records = self.ordered(lambda record: record.subject == subject)
         decided = [record for record in records if record.method is not Method.ONCE]
+        was_erased = subject in self.revoked and self.revoked[subject]["erased"]  # then it was withdrawn, too
         stands = bool(decided) and decided[-1].decision.grants_anything and decided[-1].valid_until > now
+        stands = stands and not was_erased
         if stands:
             record, salt = drawn(found[len(self.log)])
             self._check_withdrawal(record, decided[-1], now)
@@ -351,10 +337,10 @@ class WatchedEraser(Eraser):
 
     taken: list[bytes]
 
-    def erase_subject(self, subject: bytes, *, now: datetime) -> Erased:
+    def erase_subject(self, subject: bytes, *, now: datetime, receipts_end: datetime | None = None) -> Erased:
         """As ever."""
         self.taken.append(subject)
-        return super().erase_subject(subject, now=now)
+        return super().erase_subject(subject, now=now, receipts_end=receipts_end)
 
 
 @dataclass

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sqlite3
 import statistics
 import threading
@@ -28,7 +27,7 @@ from tests.crash.audit import Watch, compare
 from tests.crash.site import SECRET, Site
 from tests.crash.visitors import COOKIE, TRACKER, Readers, Visitors, notice_token, page, post
 from tests.policies import SMALL
-from tests.postgres import PostgresServer, children
+from tests.postgres import PostgresServer
 from tests.postgres_programs import find
 
 SECONDS = float(os.environ.get("CONSENT_TEST_OUTAGE", "15"))
@@ -46,20 +45,6 @@ def stopped(server: PostgresServer) -> Iterator[None]:
     server.stop()
     yield
     server.start()
-
-
-@contextmanager
-def frozen(server: PostgresServer) -> Iterator[None]:
-    """Everybody listens, and nobody answers."""
-    assert server._process is not None
-    processes = [server._process.pid, *children(server._process.pid)]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
 
 
 @contextmanager
@@ -86,8 +71,7 @@ def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str
         stack.callback(server.close)
         server.start()
         url = stack.enter_context(databases.database(server.url))
-        how = stopped if request.param == "PostgreSQL stopped" else frozen
-        yield request.param, url, lambda: how(server)
+        yield request.param, url, server.frozen if request.param == "PostgreSQL frozen" else lambda: stopped(server)
 
 
 class Members:

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from consent import TokenError, claim
-from consent.ledger import Event, Surface, history
+from consent.ledger import Event, Surface, history, tables
+from consent.ledger.moments import moment
 from consent.proof import canonical, leaf, merkle
 from consent.proof.checkpoint import Checkpoint
 from consent.signing import Seal
@@ -459,6 +460,35 @@ def test_erasing_leaves_nothing_of_the_subject(site: Site, code: str) -> None:
     assert site.receipt is None
     assert site.client.get_cookie("_pk_id.1") is None
     assert "Accept all" in site.get().text
+
+
+def test_erasing_leaves_nothing_on_this_host(site: Site, code: str) -> None:
+    """Neither what waits in its spool nor what was set aside there; and it is remembered as long as a receipt may last."""
+    ledger, subject = site.state.ledger, site.records[0].subject or b""
+    refused = entry(2, subject=subject)
+    for one in (entry(1, subject=subject), refused, entry(3)):
+        ledger.spool.put(one)
+    ledger.spool.set_aside(refused.record, "Test")
+    answer = send(elsewhere(site), action="erase", code=code, confirm="yes")
+    assert "Erased: 2 entries." in words(answer)
+    assert ledger.spool.batch(10) == [entry(3)]
+    assert ledger.spool.status().refused == 0
+    with ledger.database.read() as connection:
+        (row,) = connection.execute(tables.revocation.select()).all()
+    assert moment(row.until) >= site.state.policy.lifetime.after(site.clock()) + timedelta(days=30)
+
+
+def test_another_host_clears_its_spool(site: Site, build: Callable[..., Site], code: str) -> None:
+    """Of what was set aside there, with its next sweep."""
+    subject = site.records[0].subject or b""
+    second = build(CONSENT_STORE_URL=site.state.settings.store_url).state.ledger
+    second.spool.put(entry(1, subject=subject))
+    second.spool.set_aside(entry(1).record, "Test")
+    second.eraser.sweep(now=site.clock())
+    assert second.spool.status().refused == 1
+    send(site.client, action="erase", code=code, confirm="yes")
+    second.eraser.sweep(now=site.clock())
+    assert second.spool.status().refused == 0
 
 
 def test_another_device_erases(site: Site, code: str) -> None:

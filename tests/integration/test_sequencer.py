@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from threading import Barrier
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from consent import ConfigError, StoreError
 from consent.ledger import Database, Entry, Sealed, Sequencer, Store, snapshot, tables
-from consent.ledger.sequencer import Head, lock_head
+from consent.ledger.head import Head, lock_head
 from consent.proof import leaf as leaves
 from consent.proof import merkle
 from consent.proof.checkpoint import Checkpoint, read
@@ -142,7 +143,7 @@ def test_a_large_tree_keeps_what_proofs_need(ledger: Ledger) -> None:
     for count in (255, 1, 1, 511, 65_000, 40_000):
         publics = [leaves.record(number.to_bytes(32, "big"), "2026-03-03") for number in range(size, size + count)]
         with ledger.database.write() as connection:
-            head = lock_head(connection, SITE)
+            head = ledger.sequencer.lock(connection)
             assert isinstance(head, Head)
             assert head.add(publics, [None] * count) == size
             ledger.sequencer.finish(connection, head, NOW)
@@ -345,6 +346,130 @@ def test_what_is_due(ledger: Ledger) -> None:
     quick.database.close()
 
 
+# What goes on from its last checkpoint
+
+
+def put(ledger: Ledger, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Somebody with the database, and without the key, makes *rows* all that there is of the site in *table*."""
+    with ledger.database.write() as connection:
+        connection.execute(sa.delete(table).where(table.c.site == ledger.site))
+        if rows:
+            connection.execute(sa.insert(table), rows)
+
+
+def rewrite(ledger: Ledger, publics: Sequence[str]) -> None:
+    """The same, for a whole log in which every hash fits the others."""
+    old = {row["position"]: row for row in ledger.rows(tables.leaf)}
+    put(ledger, tables.leaf, [{**old[at], "public": public} for at, public in enumerate(publics)])
+    completed: list[tuple[int, int, bytes]] = []
+    end = merkle.Range.empty().extended((leaves.hash_of(public.encode()) for public in publics), completed)
+    names = ("site", "level", "position", "hash")
+    put(ledger, tables.node, [dict(zip(names, (ledger.site, *node), strict=True)) for node in completed])
+    frontier = b"".join(end.hashes)
+    put(ledger, tables.head, [{"site": ledger.site, "size": end.end, "frontier": frontier, "root": end.root}])
+
+
+def publics_of(ledger: Ledger) -> list[str]:
+    """What is public of every entry."""
+    return [row["public"] for row in ledger.rows(tables.leaf)]
+
+
+@contextmanager
+def refused(ledger: Ledger, why: str) -> Iterator[None]:
+    """After what happens in the block nothing is sequenced, signed, erased or purged any more; then it is undone."""
+    log = (tables.leaf, tables.node, tables.head, tables.checkpoint)
+    before = {table: ledger.rows(table) for table in log}
+    yield
+    changed = {table: ledger.rows(table) for table in (*log, tables.pending, tables.record)}
+    acts: list[Callable[[], object]] = [
+        lambda: ledger.sequencer.seal(NOW),
+        lambda: Sequencer(ledger.database, SITE, list).seal(NOW),
+        lambda: ledger.eraser.erase_subject(WHO, now=NOW),
+        lambda: ledger.eraser.purge((NOW + timedelta(days=1)).date(), now=NOW + timedelta(days=400)),
+    ]
+    for act in acts:
+        with pytest.raises(StoreError, match=rf"example does not go on from its last checkpoint: .*({why})\. Nothing"):
+            act()
+    assert {table: ledger.rows(table) for table in changed} == changed
+    for table in log:
+        put(ledger, table, before[table])
+
+
+def test_a_log_that_does_not_go_on_from_its_last_checkpoint_is_not_signed(ledger: Ledger) -> None:
+    """Whoever changed it, with every hash made to fit; answers are kept meanwhile, and when it is put back it goes on."""
+    for number in range(3):
+        ledger.append(number, subject=WHO if number == 1 else None)
+    ledger.sequencer.seal(NOW)
+    ledger.append(3)
+    honest, (signed,) = publics_of(ledger), ledger.rows(tables.checkpoint)
+    with refused(ledger, "of 3 entries, and the first 3 of the log are others"):
+        rewrite(ledger, [honest[1], honest[0], honest[2]])
+        assert ledger.verify().exit_code == 1
+    with refused(ledger, "of 3 entries, and the log has 2"):
+        rewrite(ledger, honest[:2])
+    with refused(ledger, "of 3 entries, and the log has 0"):
+        put(ledger, tables.head, [])
+    with refused(ledger, "the hashes do not fit the leaves 0 to 4"):
+        put(ledger, tables.head, [{**ledger.rows(tables.head)[0], "size": 4}])
+    with refused(ledger, "of 3 entries and is kept as one of 2"):
+        put(ledger, tables.checkpoint, [{**signed, "size": 2}])
+    with refused(ledger, "not a note: no text, empty line and signatures"):
+        put(ledger, tables.checkpoint, [{**signed, "note": "?"}])
+    ledger.append(4)
+    assert ledger.sequencer.seal(NOW) == Sealed(size=5, added=2, signed=True)
+    ledger.check()
+    assert ledger.verify(signed["note"]).exit_code == 0
+
+
+def test_a_checkpoint_in_this_hosts_name_has_to_be_its_own(ledger: Ledger) -> None:
+    """One of a rewritten log with the old signature; also where another key has joined, and the old one stays."""
+    for number in range(2):
+        ledger.append(number)
+    ledger.sequencer.seal(NOW)
+    honest, (signed,) = publics_of(ledger), ledger.rows(tables.checkpoint)
+    rewrite(ledger, honest[::-1])
+    text = Checkpoint(SITE, 2, ledger.rows(tables.head)[0]["root"]).text
+    forged = {**signed, "note": f"{text}\n" + signed["note"].partition("\n\n")[2]}
+    put(ledger, tables.checkpoint, [forged])
+    for keys in ([KEY], [KEY, LATER_KEY]):
+        ledger.keys[:] = keys
+        with pytest.raises(StoreError, match=r"the signature of example\+\w+ does not fit the text"):
+            ledger.sequencer.seal(NOW)
+    assert ledger.rows(tables.checkpoint) == [forged]
+
+
+def test_what_another_key_signed_is_still_what_the_log_goes_on_from(ledger: Ledger) -> None:
+    """A key that was lost and replaced: nobody can check its signature, and a rewritten log is not signed all the same."""
+    for number in range(2):
+        ledger.append(number)
+    ledger.sequencer.seal(NOW)
+    ledger.keys[:] = [LATER_KEY]
+    honest = publics_of(ledger)
+    with refused(ledger, "the first 2 of the log are others"):
+        rewrite(ledger, honest[::-1])
+    assert ledger.sequencer.seal(NOW).signed
+
+
+def test_entries_of_a_host_without_a_key_are_signed_if_they_go_on_from_the_last_checkpoint(ledger: Ledger) -> None:
+    """However many; a log that was rewritten below them, or has gaps, is not."""
+    elsewhere, numbers = Sequencer(ledger.database, SITE, list), iter(range(2000))
+    assert ledger.sequencer.seal(NOW).signed
+    for count in (1, 254, 1, 1, 300, 600):
+        ledger.store.append_many([entry(next(numbers)) for _ in range(count)], now=NOW)
+        size = ledger.sequencer.status().size
+        assert elsewhere.seal(NOW) == Sealed(size=size + count, added=count)
+        if count in (300, 600):
+            honest, rows = publics_of(ledger), ledger.rows(tables.leaf)
+            with refused(ledger, f"the first {size} of the log are others"):
+                rewrite(ledger, [honest[1], honest[0], *honest[2:]])
+            with refused(ledger, "are others|hashes above them, are missing"):
+                put(ledger, tables.leaf, rows[: size - 1] + rows[size:])
+            with refused(ledger, "hashes above them, are missing"):
+                put(ledger, tables.leaf, [])
+        assert ledger.sequencer.seal(NOW) == Sealed(size=size + count, added=0, signed=True)
+    ledger.check()
+
+
 # Several at once
 
 
@@ -353,7 +478,7 @@ def test_what_commits_late_is_not_skipped(shared: Ledger) -> None:
     early, late = entry(1), [entry(number) for number in range(2, 6)]
     shared.append(0)
     with shared.database.write() as connection:
-        shared.store._append(connection, [early], NOW, acknowledged=False, looks=False)
+        shared.store._append(connection, [early], NOW, acknowledged=False)
         shared.store.append_many(late, now=NOW)
         assert shared.sequencer.seal_all(NOW).size == 5
         signed = shared.note

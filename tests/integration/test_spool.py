@@ -278,10 +278,103 @@ def test_a_newer_versions_file_is_left_as_it_is(spool: Spool) -> None:
     """After a downgrade."""
     spool.put(entry(1))
     with spool._file.writing() as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     spool.close()
     with pytest.raises(StoreError, match="newer version"):
         spool.put(entry(2))
+
+
+def make_older(spool: Spool) -> None:
+    """Make the file what version 1 would have written."""
+    with spool._file.writing() as connection:
+        connection.execute("DROP INDEX entry_by_subject")
+        connection.execute("PRAGMA user_version = 1")
+
+
+def test_an_older_versions_file_is_brought_up_to_date(spool: Spool) -> None:
+    """After an upgrade, with all that waits in it, also what is no JSON; and what it lacked is there."""
+    put = [entry(1), with_words(2), entry(3, subject=b"s" * 16)]
+    for one in put:
+        spool.put(one)
+    with spool._file.writing() as connection:
+        connection.execute("UPDATE entry SET body = 'no JSON' WHERE record_id = ?", (put[0].record.record_id.hex,))
+    make_older(spool)
+    spool.close()
+    assert spool.holds(b"s" * 16, site=SITE)
+    assert spool.batch(10) == put[1:]
+    with spool._file.reading() as connection:
+        assert connection is not None
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert "entry_by_subject" in str(connection.execute("SELECT name FROM sqlite_master").fetchall())
+
+
+def test_an_older_file_at_its_cap_is_brought_up_to_date(tmp_path: Path) -> None:
+    """What it lacked goes in beyond the cap: else nothing would ever come out again."""
+    spool = Spool(tmp_path / "spool.sqlite3", cap_bytes=300_000)
+    spool.put(entry(0))
+    make_older(spool)
+    put, _ = _fill(spool)
+    spool.close()
+    assert spool.batch(10_000) == put
+    assert spool.status().bytes > 300_000
+    assert spool.holds(put[-1].record.subject or b"", site=SITE)
+    with pytest.raises(SpoolFull):
+        spool.put(entry(99_999))
+    spool.close()
+
+
+def test_it_knows_whose_entries_wait(spool: Spool) -> None:
+    """In order, of one site, and not of those that were set aside."""
+    who, other = b"w" * 16, b"o" * 16
+    assert not spool.holds(who, site=SITE)
+    assert not spool.path.parent.exists()
+    mine = [entry(1, subject=who), entry(3, subject=who)]
+    for one in (mine[0], entry(2, subject=other), mine[1], entry(4, subject=who, site="another"), entry(5)):
+        spool.put(one)
+    assert spool.holds(who, site=SITE)
+    assert spool.batch(10, site=SITE, subject=who) == mine
+    assert spool.batch(1, site=SITE, subject=who) == mine[:1]
+    for one in mine:
+        assert spool.holds(who, site=SITE)
+        spool.set_aside(one.record, "Test")
+    assert not spool.holds(who, site=SITE)
+    assert spool.holds(who, site="another")
+    assert spool.subjects_set_aside(site=SITE) == {who}
+
+
+def test_what_is_erased_leaves_nothing_behind(spool: Spool) -> None:
+    """Whether it waited or was set aside: no byte of it stands in any file, and all else stays."""
+    who = b"w" * 16
+    assert spool.erase([who], site=SITE) == 0
+    assert not spool.path.parent.exists(), "no file is made to delete from"
+    mine = [entry(n, subject=who, notice=WORDS.digest) for n in (1, 2, 3)]
+    mine = [dataclasses.replace(one, notice=WORDS) for one in mine]
+    others = [entry(4), entry(5, subject=who, site="another"), entry(6)]
+    for one in [*mine, *others]:
+        spool.put(one)
+    spool.set_aside(mine[0].record, "Test")
+    spool.set_aside(others[2].record, "Test")
+    traces = [one.record.record_id.hex.encode() for one in mine]
+    assert all(trace in _bytes(spool) for trace in [*traces, who.hex().encode()])
+    assert spool.erase([who, b"x" * 16], site=SITE) == 3
+    assert not any(trace in _bytes(spool) for trace in traces)
+    assert spool.batch(10) == others[:2]
+    assert (spool.status().rows, spool.status().refused) == (2, 1)
+    assert spool.erase([who], site="another") == 1
+    assert who.hex().encode() not in _bytes(spool)
+
+
+def test_what_was_set_aside_and_is_nobodys_can_be_looked_through(spool: Spool) -> None:
+    """What is no JSON, or of another version's shape, has no subject that is known here."""
+    for number, text in enumerate(['{"record": {"subject": 7}}', '{"record": {"subject": "x"}}', "{}", "no JSON"]):
+        spool.put(entry(number))
+        with spool._file.writing() as connection:
+            values = (text, entry(number).record.record_id.hex)
+            connection.execute("UPDATE entry SET body = ? WHERE record_id = ?", values)
+        spool.set_aside(entry(number).record, "Test")
+    assert spool.subjects_set_aside(site=SITE) == set()
+    assert spool.erase([b"w" * 16], site=SITE) == 0
+    assert spool.status().refused == 4
 
 
 def test_a_corrupt_page_is_an_error_not_a_loss(spool: Spool) -> None:
@@ -509,6 +602,24 @@ def test_what_was_acknowledged_keeps_its_own_id(spool: Spool, store: Store) -> N
     spool.put(dataclasses.replace(entry(2), submission=entry(1).submission))
     assert shipper(spool, store).ship() == 1
     assert {record.record_id for record in store.records()} == ids([entry(1), entry(2)])
+
+
+def test_one_subjects_entries_are_brought_at_once(spool: Spool, store: Store) -> None:
+    """Whatever waits before them, and while somebody else is shipping; what the store has already stays once."""
+    who = b"w" * 16
+    mine = [entry(1, subject=who), entry(3, subject=who), dataclasses.replace(entry(5, subject=who), salt=b"short")]
+    for one in (entry(0), mine[0], entry(2), mine[1], entry(4), mine[2]):
+        spool.put(one)
+    store.append(mine[0], now=NOW)
+    with spool.shipping() as is_alone:
+        assert is_alone
+        assert shipper(spool, store).ship_all_of(who) == 2
+    assert [(record.record_id, at) for record, at in store.records_of(who)] == [
+        (one.record.record_id, None) for one in mine[:2]
+    ]
+    assert spool.batch(10) == [entry(0), entry(2), entry(4)]
+    assert spool.subjects_set_aside(site=SITE) == {who}
+    assert shipper(spool, store).ship_all_of(who) == 0
 
 
 def test_a_store_that_is_down_leaves_everything_where_it_is(spool: Spool, tmp_path: Path) -> None:

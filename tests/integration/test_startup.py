@@ -11,6 +11,7 @@ from flask import Flask
 
 from consent import ConfigError, PolicyError
 from flask_consentry import Consentry
+from tests.policies import SMALL
 
 from .conftest import Site
 
@@ -62,6 +63,23 @@ def test_a_wrong_policy_stops_the_start(build: Callable[..., Site]) -> None:
     """The file is named with every mistake."""
     with pytest.raises(PolicyError, match=r"consent\.toml has 2 mistakes"):
         build('site = "x"\nfoo = 1\nbar = 2')
+
+
+def test_a_policy_that_no_export_can_show_stops_the_start(build: Callable[..., Site]) -> None:
+    """Its question and its edition would make every later export invalid: setting, file and remedy are named."""
+
+    def declaring(services: int) -> str:
+        service = '[services.s{}]\nname = "S"\npurpose = "social"\nprovider.name = "P"\nprovider.country = "DE"\n'
+        service += f'provider.privacy_url = "https://example.net/{"x" * 1900}"\n'
+        return SMALL + "".join(service.format(number) for number in range(services))
+
+    site = build(declaring(450))
+    assert site.accept().status_code == 200
+    assert len(site.get("/consent/preferences").text) > 900_000
+    with pytest.raises(
+        ConfigError, match=r"CONSENT_POLICY: \S+consent\.toml declares [\d,]+ bytes, and .* Write shorter"
+    ):
+        build(declaring(600))
 
 
 def test_a_missing_policy_stops_the_start(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 def the_long_way(store: Store, entries: list[Entry]) -> None:
     """As the store keeps what is not usual."""
-    store.database.transact(lambda connection: store._append(connection, entries, NOW, acknowledged=False, looks=False))
+    store.database.transact(lambda connection: store._append(connection, entries, NOW, acknowledged=False))
 
 
 def rows(store: Store) -> dict[str, list[Any]]:

@@ -28,7 +28,7 @@ from consent.ledger.spool import Spool
 from consent.ledger.writer import Kept, Writer
 from tests import databases
 from tests.entries import NOW, SITE, entry, ids
-from tests.postgres import PostgresServer, children
+from tests.postgres import PostgresServer
 from tests.postgres_programs import find
 from tests.servers import ROOT
 
@@ -131,20 +131,6 @@ def server() -> Iterator[PostgresServer]:
 
 
 @contextmanager
-def frozen(server: PostgresServer) -> Iterator[None]:
-    """All processes of *server* stand still: connections stay open, and nothing answers."""
-    assert server._process is not None
-    processes = [server._process.pid, *children(server._process.pid)]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
-
-
-@contextmanager
 def locked(desk: Desk) -> Iterator[None]:
     """Another program holds the SQLite database."""
     other = sqlite3.connect(desk.database.path, isolation_level=None)
@@ -227,6 +213,58 @@ def test_what_a_database_calls_bad_data_is_the_entrys_fault(made: Callable[..., 
         desk.close()
 
 
+def test_an_answer_waits_behind_the_one_before_it(at: Desk) -> None:
+    """Though the store is well: each record names the one before, so they come to the store in their order."""
+    who, other = b"w" * 16, b"o" * 16
+    chain = [entry(n, subject=who) for n in range(1, 5)]
+    at.writer.keep(chain[0])
+    at.spool.put(chain[1])  # as another process did while the store was away
+    assert at.writer.keep(chain[2]).spooled
+    assert at.writer.keep(chain[2]).record == chain[2].record, "sent again"
+    assert not at.writer.keep(entry(10, subject=other)).spooled
+    assert not at.writer.keep(entry(11)).spooled, "a visitor's first answer follows none"
+    assert not at.writer.keep(entry(12, subject=None)).spooled
+    assert at.ship() == 2
+    assert not at.writer.keep(chain[3]).spooled
+    kept = [record for record, _ in at.store.records_of(who)]
+    assert [record.record_id for record in kept] == [one.record.record_id for one in chain]
+    assert [record.supersedes for record in kept] == [None, *(record.record_id for record in kept[:-1])]
+    assert at.events("spooled") == ["spooled"] * 2
+
+
+def test_an_answer_that_waits_behind_another_is_not_what_tries_the_store(
+    on_sqlite: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the store is thought to be down: the try is left to the next visitor, and the order holds."""
+    monkeypatch.setattr(breaker, "_FIRST", 0.0)
+    desk, who = on_sqlite, b"w" * 16
+    chain = [entry(n, subject=who) for n in range(1, 4)]
+    desk.writer.keep(chain[0])
+    desk.spool.put(chain[1])
+    desk.writer._breaker().failed()
+    assert desk.writer.keep(chain[2]).spooled
+    assert desk.keep(9).spooled
+    desk.wait_for("store_back")
+    assert len(desk.store.records_of(who)) == 1
+    desk.ship()
+    kept = [record for record, _ in desk.store.records_of(who)]
+    assert [record.supersedes for record in kept] == [None, kept[0].record_id, kept[1].record_id]
+
+
+def test_a_spool_that_cannot_be_read_keeps_no_answer_from_the_store(at: Desk) -> None:
+    """Nor one that has no more room: better out of order than nowhere."""
+    who = b"w" * 16
+    at.spool.path.parent.mkdir()
+    at.spool.path.write_bytes(b"not a database" * 1000)
+    assert not at.writer.keep(entry(1, subject=who)).spooled
+    at.spool.path.unlink()
+    at.spool.put(entry(2, subject=who))
+    with at.spool._file.writing() as connection:
+        connection.execute("CREATE TRIGGER no_room BEFORE INSERT ON entry BEGIN SELECT RAISE(FAIL, 'no room'); END")
+    assert not at.writer.keep(entry(3, subject=who)).spooled
+    assert at.events() == ["recorded", "recorded"]
+
+
 def test_a_locked_store_costs_only_the_first_requests_their_wait(on_sqlite: Desk) -> None:
     """Then answers go to the spool at once; when the lock is gone the store is used again, and has everything once."""
     desk = on_sqlite
@@ -268,7 +306,7 @@ def test_a_frozen_postgresql_holds_up_no_request(
             before = [pool.submit(keep, number) for number in range(1, 200)]
             while not before[20].done():
                 time.sleep(0.001)
-            with frozen(server):
+            with server.frozen():
                 assert sum(pool.map(keep, range(200, 600))) >= 380
         assert max(times) < TIMEOUT + SLACK
         long = sum(one > 0.2 for one in times)

@@ -6,7 +6,7 @@ import pytest
 
 from consent.proof import checkpoint, manifest, merkle
 from consent.proof.checkpoint import Checkpoint
-from consent.proof.errors import FormatError, ProofError, UnsignedNoteError
+from consent.proof.errors import FormatError, NoteError, ProofError, UnsignedNoteError
 from consent.proof.manifest import Manifest
 from consent.proof.note import SigningKey, sign
 
@@ -104,7 +104,7 @@ def counted(**changes: object) -> Manifest:
 def test_manifests_round_trip() -> None:
     """A manifest is read as it was signed, under a text that is no checkpoint's."""
     signed = manifest.sign(counted(), [OURS])
-    assert manifest.read(signed, [OURS.public]) == counted()
+    assert manifest.read(signed, [OURS.public]) == (counted(), ())
     assert signed.startswith(
         'example.org/shop\nconsentry-manifest/1\n{"bytes":9,"leaves":3,"lines":5,"records":2,'
         f'"root":"{ROOT.hex()}","sha256":"{"0" * 64}","size":8,"unsequenced":1}}\n\n— example.org/shop '
@@ -116,7 +116,10 @@ def test_manifests_round_trip() -> None:
     with pytest.raises(UnsignedNoteError):
         manifest.sign(counted(), [SIGNER])
     with pytest.raises(UnsignedNoteError):
-        manifest.read(sign(counted().text, [SIGNER]), [PETER])
+        manifest.read(signed, [PETER])
+    for others in ([SIGNER], [OURS, SIGNER]):
+        with pytest.raises(NoteError, match="with a signature in the name of 'PeterNeumann'"):
+            manifest.read(sign(counted().text, others), [PETER, OURS.public])
 
 
 @pytest.mark.parametrize(

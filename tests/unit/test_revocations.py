@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from consent import Answer, Decision, Duration, Method, StoreError, decide
 from consent.decision import SKEW
 from consent.ledger import Revocation
-from consent.ledger.revocations import EVER, EVERY, Revocations, of
+from consent.ledger.moments import milliseconds
+from consent.ledger.revocations import EVER, EVERY, Revocations, Row, of
 from tests.policies import policy
 
 NOW = datetime(2026, 3, 3, 12, 34, 56, tzinfo=UTC)
@@ -33,14 +34,19 @@ class Shelf:
     rows: list[tuple[datetime, Revocation]] = field(default_factory=list)
     asked: list[datetime | None] = field(default_factory=list)
     away: bool = False
+    breaks_after: int | None = None
     now: datetime = NOW
 
-    def load(self, added_since: datetime | None) -> Sequence[Revocation]:
+    def load(self, added_since: datetime | None) -> Iterator[Sequence[Row]]:
         """As the store does."""
         self.asked.append(added_since)
         if self.away:
             raise StoreError("away")
-        return [row for at, row in self.rows if added_since is None or at >= added_since]
+        for number, (at, row) in enumerate(self.rows):
+            if number == self.breaks_after:
+                raise StoreError("it broke")
+            if added_since is None or at >= added_since:
+                yield [(row.subject, milliseconds(row.not_before), milliseconds(row.until))]
 
     def put(self, revocation: Revocation, *, added: datetime | None = None) -> None:
         """Another host has revoked something."""
@@ -156,6 +162,30 @@ def test_its_own_take_effect_at_once_and_last_until_the_store_has_them() -> None
     shelf.now += timedelta(minutes=11)
     made.refresh()
     assert not made.void(SOMEBODY, 0)
+
+
+def test_a_look_that_breaks_off_takes_nothing_back() -> None:
+    """What it has found counts; what it has not found stays until a look at everything has ended."""
+    shelf = Shelf()
+    gone, stays, new = (bytes([number]) * 16 for number in range(3))
+    shelf.put(revoked(gone))
+    shelf.put(revoked(stays))
+    made = known(shelf)
+    shelf.rows[0] = (NOW, revoked(new))
+    shelf.breaks_after = 1
+    for _ in range(2):
+        shelf.now += timedelta(minutes=11)
+        with pytest.raises(StoreError):
+            made.refresh()
+        assert all(made.void(subject, 0) for subject in (gone, stays, new))
+    shelf.breaks_after = None
+    made.refresh()
+    assert not made.void(gone, 0)
+    assert all(made.void(subject, 0) for subject in (stays, new))
+    shelf.rows.clear()
+    shelf.now += timedelta(minutes=11)
+    made.refresh()
+    assert not any(made.void(subject, 0) for subject in (stays, new))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 1000), st.integers(1, 1000)), min_size=1, max_size=12))
@@ -368,7 +398,7 @@ def test_who_asks_while_another_asks_for_the_first_time_waits_for_it() -> None:
     """Without a background, the first requests of a process come at once: none of them is turned away for that."""
     begun, go = threading.Event(), threading.Event()
 
-    def load(_: datetime | None) -> list[Revocation]:
+    def load(_: datetime | None) -> list[list[Row]]:
         begun.set()
         go.wait(5)
         return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +12,8 @@ from hypothesis import strategies as st
 from consent import Answer, Decision, Duration, Method, StoreError, decide
 from consent.gate.cookies import CookieRules
 from consent.ledger import Revocation
-from consent.ledger.revocations import EVER, Revocations
+from consent.ledger.moments import milliseconds
+from consent.ledger.revocations import EVER, Revocations, Row
 from consent.receipt import Receipts
 from consent.standing import Standing, Standings, receipt_in
 from tests.policies import policy
@@ -91,10 +91,10 @@ def test_any_header_grants_nothing_by_itself(header: str) -> None:
 def revocable(*revoked: Revocation, away: bool = False) -> tuple[Standings, Revocations]:
     """Standings that know of revocations, and what they know."""
 
-    def load(_: datetime | None) -> Sequence[Revocation]:
+    def load(_: datetime | None) -> list[list[Row]]:
         if away:
             raise StoreError("away")
-        return revoked
+        return [[(one.subject, milliseconds(one.not_before), milliseconds(one.until)) for one in revoked]]
 
     revocations = Revocations(load, lambda: NOW)
     if not away:

@@ -13,8 +13,9 @@ import pytest
 
 from consent.proof import canonical, leaf, lines, manifest, parallel
 from consent.proof.manifest import Manifest
-from consent.proof.note import SigningKey
+from consent.proof.note import SigningKey, sign
 from consent.proof.reading import Source
+from consent.proof.report import text as text_of
 from consent.proof.verdict import Report, Verdict
 from consent.proof.verify import verify
 from tests import exports
@@ -86,7 +87,7 @@ def edited_by_the_site(data: bytes, chance: random.Random) -> bytes:
     """*data* after one edit to the entries, with a manifest that fits."""
     head, rest = data.split(b"\n", 1)
     end = rest.index(b'{"record":')
-    said = manifest.read(canonical.decode(rest.splitlines()[-1])["manifest"], KEYS)
+    said, _ = manifest.read(canonical.decode(rest.splitlines()[-1])["manifest"], KEYS)
     written = [head + b"\n", *edited(rest[:end], chance).splitlines(keepends=True)]
     written += rest[end:].splitlines(keepends=True)[:-1]
     note = manifest.sign(Manifest(**exports.counts(written, said.size, said.root)), [KEY])
@@ -317,6 +318,48 @@ def test_a_manifest_of_another_export_does_not_fit() -> None:
     other.wait()
     written = other.export().splitlines(keepends=True)
     assert seen(b"".join(one.lines()) + written[-1]).verdict is Verdict.INVALID
+
+
+def test_nobody_but_the_log_signs_its_manifest() -> None:
+    """A line that claims another's signature, known or not, or a known one twice, was added: nothing else covers it."""
+    log = exports.small()
+    written = log.lines()
+    note = canonical.decode(log.export().splitlines()[-1])["manifest"]
+    text, genuine = note.split("\n\n")
+    witness = SigningKey.generate("witness.example", bytes(32))
+    foreign = "a manifest of 'example.org/consent' with a signature in the name of 'witness.example'"
+    for added, why in (
+        (f"— {witness.name} AAAAAAAA\n", foreign),
+        (sign(f"{text}\n", [witness]).split("\n\n")[1], foreign),
+        (genuine, "a manifest with two signatures of one key"),
+    ):
+        for changed in (note + added, f"{text}\n\n{added}{genuine}"):
+            data = b"".join(written) + lines.manifest_line(changed)
+            reports = [seen(data)]
+            if "AAAAAAAA" not in added:
+                reports.append(verify(Source.of(data), [KEY.public, witness.public]))
+            for report in reports:
+                assert report.verdict is Verdict.INVALID
+                assert [str(reason) for reason in report.reasons] == [f"line 15: the manifest: {why}"]
+
+
+def test_a_signature_of_a_key_that_was_not_given_is_told_of() -> None:
+    """After a rotation the log has two keys, and whoever has either can verify; nobody can tell a made-up third from them."""
+    log = exports.small()
+    written = log.lines(checkpoint=log.checkpoint(keys=[KEY, STRANGER]))
+    counted = Manifest(**exports.counts(written, len(log.entries), log.root().hex()))
+    note = manifest.sign(counted, [KEY, STRANGER])
+    data = b"".join(written) + lines.manifest_line(note)
+    for given, missing in (([KEY], [STRANGER]), ([STRANGER], [KEY]), ([KEY, STRANGER], [])):
+        report = verify(Source.of(data), [key.public for key in given])
+        assert report.verdict is Verdict.VALID
+        assert report.unchecked == tuple(f"example.org/consent+{key.public.id}" for key in missing)
+        assert report.to_json()["unchecked_keys"] == list(report.unchecked)
+        assert ("Not given" in text_of(report)) == bool(missing)
+    added = seen(b"".join(written) + lines.manifest_line(f"{note}— {KEY.name} AAAAAAAA\n"))
+    assert added.unchecked == (f"example.org/consent+{STRANGER.public.id}", "example.org/consent+00000000")
+    said = f"\nNot given     key {STRANGER.public.id}, key 00000000 (signed, too, as the file says; not checked)\n"
+    assert said in text_of(added)
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ class Written:
 class Ndjson:
     """One export, full or of a selection.
 
-    :param keys: Sign the manifest, the site's own; one of them at least goes by the log's name.
+    :param keys: Sign the manifest, the site's own; all of them go by the log's name.
     :param sizes: Of checkpoints that somebody holds, which a selection has to be provable against.
     :param part: What is there already; see :mod:`.resume`.
     """

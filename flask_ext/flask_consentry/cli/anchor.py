@@ -37,14 +37,23 @@ def to_file(state: State, path: Path) -> None:
 @click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="Seconds."
 )
+@click.option(
+    "--pass-env",
+    "given",
+    metavar="NAME",
+    multiple=True,
+    help="A variable of the environment that the command is to have, too; 'AWS_*' for all that begin so. Repeatable.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @within
-def to_command(state: State, command: tuple[str, ...], timeout: float) -> None:
+def to_command(state: State, command: tuple[str, ...], timeout: float, given: tuple[str, ...]) -> None:
     """Run a command with it on standard input; write -- before the command.
 
-    It counts as handed out if the command ends with 0. No shell is used.
+    It counts as handed out if the command ends with 0. No shell is used. Of the environment the command has what
+    programs need to run (PATH, HOME, USER, LANG, TZ, TMPDIR, SSH_AUTH_SOCK, GNUPGHOME, the proxies and the like) and
+    nothing else, so that it learns no secret of the site's: add with --pass-env what it logs in with.
     """
-    _hand_out(state, lambda note: anchoring.to_command(command, note, timeout=timeout))
+    _hand_out(state, lambda note: anchoring.to_command(command, note, timeout=timeout, given=given))
 
 
 @anchor.command("email")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import click
+
+from consent import StoreError
+from consent.ledger import Erased
 
 from .. import signals
 from ..state import State
@@ -26,17 +30,30 @@ def erase(state: State, receipt: str | None, subject: str | None, *, yes: bool, 
     found = named(state, receipt, subject)
     if found is None:
         raise click.UsageError("name the visitor by --receipt or by --subject, one of the two")
-    records = len(state.ledger.store.records_of(found))
+    ledger, now = state.ledger, state.clock()
+    with suppress(StoreError):  # a store that is away says so next, and a broken spool stands in nobody's way
+        ledger.shipper.ship_all_of(found)  # so that what waits on this host is counted, too
+    records = len(ledger.store.records_of(found))
     confirm(f"Erase {count(records, 'record')} of this visitor for good?", yes=yes)
-    done = state.ledger.eraser.erase_subject(found, now=state.clock())
+    done = ledger.eraser.erase_subject(found, now=now, receipts_end=state.policy.lifetime.after(now))
     signals.send(app(), signals.subject_erased, records=done.records, withdrew=done.withdrew)
     if as_json:
-        click.echo(json.dumps({"records": done.records, "withdrew": done.withdrew}))
-        return
+        facts = {"records": done.records, "withdrew": done.withdrew, "spooled": done.spooled, "traces": done.traces}
+        click.echo(json.dumps(facts))
+    else:
+        _tell(done)
+
+
+def _tell(done: Erased) -> None:
+    """What became of it, and what did not."""
     click.echo(f"{count(done.records, 'record')} erased; the log says so.")
     if done.withdrew:
         click.echo("The visitor still granted something: that was withdrawn first.")
+    if done.spooled:
+        click.echo(f"{count(done.spooled, 'answer')} that the store would not have: deleted from this host's spool.")
+    if done.traces:
+        click.echo("Bytes of them may still be on this host's disk: a file is in use, or the spool cannot be written.")
+        click.echo("The site tries again within 10 minutes, and flask consent seal at once.")
     click.echo("The visitor's cookie stops working on every host within 10 seconds. Records of the visitor that still")
-    click.echo(
-        "wait somewhere will be erased when they come in. Backups and exports that were made before still have them."
-    )
+    click.echo("wait on another host will be erased when they come in, and what was set aside there within 10 minutes.")
+    click.echo("Backups and exports that were made before still have them.")

@@ -28,7 +28,7 @@ def status(state: State, *, as_json: bool) -> None:
     found = condition.look(state)
     problems, warnings = list(found.problems()), list(found.warnings())
     code = 2 if problems else 1 if warnings else 0
-    revoked = len(state.ledger.store.revocations()) if found.log else None
+    revoked = state.ledger.store.count_revocations() if found.log else None
     if as_json:
         said = _described(found) | {"revocations": revoked, "problems": problems, "warnings": warnings}
         click.echo(json.dumps({"status": _WORDS[code]} | said, indent=2))

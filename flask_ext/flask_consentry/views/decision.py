@@ -15,7 +15,7 @@ from typing import Any
 from flask import Response, jsonify, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from consent import Answer, AnswerError, Decision, Duration, Method, StoreError, TokenError, decide
+from consent import Answer, AnswerError, ConfigError, Decision, Duration, Method, StoreError, TokenError, decide
 from consent.decision import taken_back
 from consent.ledger import Record
 from consent.notice import Notice, recognise
@@ -74,11 +74,12 @@ def _take(state: State, visit: Visit, said: Submitted) -> BaseResponse:
     _check_frame(state, said)
     try:
         record = recording.keep(state, visit, given, decision, notice=notice, key=said.key, surface=said.surface)
-    except StoreError as error:
+    except (StoreError, ConfigError) as error:
         _LOG.error("an answer was not recorded: %s", error)
         if fallback is None:
             detail = "the answer could not be recorded; nothing was granted"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail) from None
+        recording.take_effect(state, visit, fallback)
         return _answered(state, visit, said, fallback, None)
     return _answered(state, visit, said, decision and record.decision, record)
 

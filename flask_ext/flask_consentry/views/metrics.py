@@ -13,6 +13,7 @@ from http import HTTPStatus
 from flask import Response
 
 from consent.ledger import LogStatus
+from consent.ledger.patience import within
 from consent.ledger.spool import SpoolStatus
 from consent.version import VERSION
 
@@ -23,7 +24,11 @@ from ..metrics import Family, gauge
 from .admission import may
 from .problems import never_stored
 
+#: Seconds that a request waits for the store, all in all.
+_PATIENCE = 5.0
 
+
+@within(_PATIENCE)
 def get() -> Response:
     """The metrics, to whom they are shown."""
     state = current_state()

@@ -19,6 +19,7 @@ from flask import Response, jsonify, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from consent import Decision, TokenError, claim
+from consent.ledger.patience import within
 
 from .. import by_code, receipt_cookie, receipt_page, render
 from ..by_code import Done
@@ -30,6 +31,9 @@ from ..visit import Visit
 from . import intake
 from .origin import safe_next
 from .problems import Refused, answer, never_stored, wants_json
+
+#: Seconds that a request waits for the store, all in all; to act there, it may have to wait for another's lock first.
+_TO_SHOW, _TO_ACT = 2.0, 4.0
 
 
 class Action(enum.StrEnum):
@@ -70,6 +74,7 @@ class Outcome:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@within(_TO_SHOW)
 def get() -> BaseResponse:
     """What counts in this browser, and what was recorded of it."""
     state, visit = current_state(), current_visit()
@@ -80,6 +85,7 @@ def get() -> BaseResponse:
     return never_stored(_response(state, visit, told, Outcome(back=safe_next(request.args.get("next", "")))))
 
 
+@within(_TO_ACT)
 def post() -> BaseResponse:
     """Show, take back or erase; see the module."""
     state, visit = current_state(), current_visit()
