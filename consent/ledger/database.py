@@ -288,7 +288,7 @@ class Database:
                 own.opened.part()
                 own.opened = None
             if own.opened is None:
-                own.opened = engines.opened(self._url, timeout=self._timeout)
+                own.opened = engines.opened(self._url, self.path, timeout=self._timeout)
             if upgrade and not own.opened.is_upgraded:
                 self._bring_up_to_date(own.opened)
                 own.opened.is_upgraded = True

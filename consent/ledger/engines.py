@@ -87,19 +87,20 @@ class Opened:
                 connection.close()
 
 
-def opened(url: sa.URL, *, timeout: float) -> Opened:
+def opened(url: sa.URL, path: Path, *, timeout: float) -> Opened:
     """An engine for *url*, not connected yet.
 
+    :param path: SQLite's file.
     :param timeout: Seconds to wait for another's lock.
     :raises StoreError: the folder of an SQLite file cannot be made.
     """
     if url.get_backend_name() == "postgresql":
         return Opened(_postgresql(url, timeout), None)
-    file = SqliteFile(Path(str(url.database)))
     try:
-        file.path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"the folder of {file.path} cannot be made ({error.strerror})") from error
+        raise StoreError(f"the folder of {path} cannot be made ({error.strerror})") from error
+    file = SqliteFile(path)
     return Opened(_sqlite(url, file, timeout), file)
 
 

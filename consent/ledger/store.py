@@ -37,6 +37,7 @@ class Store:
         self._site = site
         self._prepared: dict[str, _Statements] = {}
         self._submissions = Submissions(site)
+        self._kept_in: object = None
         self._kept_notices: set[str] = set()
 
     @property
@@ -66,6 +67,8 @@ class Store:
 
         if not entries:
             return []
+        if self._kept_in != (file := self.database.identity):  # an older one may be without some of them
+            self._kept_in, self._kept_notices = file, set()
         if not acknowledged and self._in_one_stroke(entries, now):
             return [entry.record for entry in entries]
         try:

@@ -27,12 +27,16 @@ from ..errors import StoreError
 from .breaker import Breaker
 from .desk import Desk, Job
 from .entry import Entry
+from .patience import answered_within
 from .per_process import PerProcess
 from .record import Record
 from .spool import Spool
 from .store import Store
 
 _LOG = logging.getLogger("consentry")
+
+#: Seconds that the thread waits for a server that is silent; no request waits for it then.
+_PATIENCE = 30.0
 
 #: What happened, and with what: see :class:`Writer`.
 OnEvent = Callable[..., object]
@@ -149,7 +153,8 @@ class Writer:
     def _write(self, jobs: Sequence[Job]) -> None:
         """What the thread does with a batch."""
         try:
-            records = self._store.append_many([job.entry for job in jobs], now=self._clock())
+            with answered_within(_PATIENCE):
+                records = self._store.append_many([job.entry for job in jobs], now=self._clock())
         except Exception as error:  # noqa: BLE001  # no request may wait for an answer that never comes
             if len(jobs) > 1 and is_about_an_entry(error):
                 for job in jobs:

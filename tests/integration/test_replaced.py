@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from consent.ledger.revocations import Revocations
 from flask_consentry import jobs
 from tests.entries import SITE, entry
 from tests.integration.conftest import Site
-from tests.ledgers import Ledger, opened
+from tests.ledgers import NOW, Ledger, notice, opened
 from tests.servers import ROOT
 
 WHO = b"s" * 16
@@ -89,6 +90,14 @@ def test_a_file_that_was_moved_over_the_old_one(ledger: Ledger, path: Path) -> N
         assert len(list(ledger.store.records())) == 3 + number - 10
         ledger.append(number)
     assert kept(path) == [1, 2, 3, 10, 11]
+
+
+def test_the_words_of_an_answer_are_in_the_new_file(ledger: Ledger, path: Path) -> None:
+    """They had been kept before, and that was after the backup."""
+    ledger.store.append(replace(entry(9), notice=notice()), now=NOW)
+    restore(path)
+    ledger.store.append(replace(entry(10), notice=notice()), now=NOW)
+    assert [kept["digest"] for kept in ledger.store.notices()] == [notice().digest]
 
 
 def test_a_file_without_tables_gets_them(ledger: Ledger, path: Path) -> None:
