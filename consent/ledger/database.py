@@ -72,18 +72,20 @@ class Database:
         except (sa.exc.ArgumentError, ValueError):  # whose texts may hold a part of the password
             raise ConfigError(f"{_REMEDY}; this is not a database URL") from None
         self._url = _usable(parsed)
+        self._path = Path(str(self._url.database))
+        self._is_postgresql = self._url.get_backend_name() == "postgresql"
         self._timeout = timeout
         self._own = PerProcess(_Own)
 
     @property
     def is_postgresql(self) -> bool:
         """Whether it is a server that several hosts may share."""
-        return self._url.get_backend_name() == "postgresql"
+        return self._is_postgresql
 
     @property
     def path(self) -> Path:
         """The file of an SQLite database."""
-        return Path(str(self._url.database))
+        return self._path
 
     @property
     def exists(self) -> bool:
@@ -226,11 +228,9 @@ class Database:
             return True
         with self._reported("written"), self._connected(self._opened()) as connection:
             driver: Any = connection.connection.driver_connection
-            try:
-                driver.execute(f"PRAGMA busy_timeout={int(self._timeout * 1000) if wait else 0}")
-                (is_busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            finally:
-                driver.execute(f"PRAGMA busy_timeout={int(self._timeout * 1000)}")
+            if not wait:
+                driver.wait_for_locks(0)
+            (is_busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             return not is_busy
 
     def _check_place(self) -> None:
@@ -306,7 +306,7 @@ class Database:
         """A connection of the pool, or a new one; one that took too long never goes back."""
         with patience.answered_within(_GREETING):
             connection = opened.engine.connect()
-        with connection, engines.limited(connection.connection.driver_connection):
+        with connection, engines.limited(connection.connection.driver_connection, self._timeout):
             try:
                 yield connection
             finally:
@@ -326,7 +326,8 @@ class Database:
         try:
             if self.is_postgresql:
                 driver.autocommit = True
-            yield driver
+            with engines.limited(driver, self._timeout):
+                yield driver
         except engine.dialect.loaded_dbapi.IntegrityError:
             driver.rollback()
             raise

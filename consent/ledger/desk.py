@@ -2,6 +2,9 @@
 
 The thread starts with the first entry and ends when none comes. One that is stuck in its work is given up for another.
 Where several came together the last time, the thread gives those of this time a millisecond to come together, too.
+
+Whoever comes to an empty desk may also do his own, and saves two changes of threads. Others wait for him as for the
+thread, which takes over what has come in meanwhile.
 """
 
 from __future__ import annotations
@@ -82,6 +85,30 @@ class Desk:
         self._lock = threading.Lock()
         self._jobs: deque[Job] = deque()
         self._seat: _Seat | None = None
+        #: When somebody began his own job.
+        self._own_began: float | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nobody is at work here, and none came together with another the last time."""
+        seat = self._seat
+        is_busy = seat is not None and (seat.usual > 1 or not seat.sleeps_for)
+        return not (is_busy or self._jobs or self._is_own_being_done())
+
+    def do_own(self, job: Job) -> bool:
+        """Do *job* in this thread if the desk is free; whether it was."""
+        with self._lock:
+            if not self.is_free:
+                return False
+            began = self._own_began = time.monotonic()
+        try:
+            self._work([job])
+        finally:
+            with self._lock:
+                if self._own_began == began:
+                    self._own_began = None
+                    self._call_for_the_rest()
+        return True
 
     def take_in(self, job: Job) -> bool:
         """Lay *job* on the desk, and see to it that somebody sits there; ``False`` if either cannot be."""
@@ -92,7 +119,7 @@ class Desk:
             if seat is None or len(self._jobs) >= _QUEUE:
                 return False
             self._jobs.append(job)
-            if 0 < seat.sleeps_for <= len(self._jobs):
+            if 0 < seat.sleeps_for <= len(self._jobs) and not self._is_own_being_done():
                 seat.wake()
             return True
 
@@ -112,6 +139,17 @@ class Desk:
                 seat.wake()
         return None if seat is None else seat.thread
 
+    def _is_own_being_done(self) -> bool:
+        """Whether somebody does his own job, and is not stuck in it."""
+        return self._own_began is not None and time.monotonic() - self._own_began <= _STUCK
+
+    def _call_for_the_rest(self) -> None:
+        """See to what has come in while somebody did his own."""
+        if self._jobs:
+            seat = self._seat = self._seat or self._staffed()
+            if seat is not None and seat.sleeps_for:
+                seat.wake()
+
     def _staffed(self) -> _Seat | None:
         seat = _Seat(self._sit, self._name)
         try:
@@ -129,7 +167,7 @@ class Desk:
         while True:
             with self._lock:
                 seat.began = None
-                waiting = len(self._jobs)
+                waiting = 0 if self._is_own_being_done() else len(self._jobs)
                 if self._seat is not seat:
                     return []  # dismissed, or given up for another
                 if waiting and waiting >= seat.usual:

@@ -108,7 +108,7 @@ def _sqlite(url: sa.URL, file: SqliteFile, timeout: float) -> sa.Engine:
     """For one SQLite file, and for no other that may take its place."""
 
     def connect(_: sa.Dialect, __: Any, arguments: list[Any], options: dict[str, Any]) -> sqlite3.Connection:
-        connection = file.open(lambda: sqlite3.connect(*arguments, **options))
+        connection = file.open(lambda: sqlite3.connect(*arguments, **options, factory=SqliteConnection))
         try:
             _prepare(connection, time.monotonic() + timeout)
         except BaseException:
@@ -144,17 +144,40 @@ def _on_begin(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def limited(driver: Any) -> Iterator[None]:
-    """Let no statement of *driver* go on when its thread's time is over. For SQLite; a server's answers are timed."""
-    if patience.end() == math.inf or not isinstance(driver, sqlite3.Connection):
+def limited(driver: Any, timeout: float) -> Iterator[None]:
+    """Let no statement of *driver* go on, or wait for a lock, when its thread's time is over.
+
+    For SQLite; a server's answers are timed.
+
+    :param timeout: Seconds to wait for another's lock where there is more time than that.
+    """
+    if not isinstance(driver, SqliteConnection):
         yield
         return
+    if patience.end() == math.inf:
+        driver.wait_for_locks(timeout)
+        yield
+        return
+    driver.wait_for_locks(min(timeout, patience.end() - time.monotonic()))
     driver.set_progress_handler(patience.is_over, _INSTRUCTIONS)
     try:
         yield
     finally:
         with suppress(sqlite3.ProgrammingError):  # it was closed
             driver.set_progress_handler(None, 0)
+
+
+class SqliteConnection(sqlite3.Connection):
+    """A connection that knows how long it waits for other writers."""
+
+    _waits: int | None = None
+
+    def wait_for_locks(self, seconds: float) -> None:
+        """Wait so long from now on, to a hundredth of a second."""
+        hundredths = max(0, math.ceil(seconds * 100))
+        if self._waits != hundredths:  # saying it takes longer than it should, once for every answer
+            self.execute(f"PRAGMA busy_timeout={hundredths * 10}")
+            self._waits = hundredths
 
 
 def _postgresql(url: sa.URL, timeout: float) -> sa.Engine:

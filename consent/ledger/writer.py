@@ -2,8 +2,9 @@
 
 A request hands its entry to the one thread of its process that writes, and waits for it a quarter of a second at most.
 The thread takes all that has come in meanwhile into one transaction, so that many visitors share one sync of the disk.
-A store that hangs holds that thread, and never a request. Whatever goes wrong, the entry is put into the spool; it may
-still reach the store, too, which keeps it once.
+A server that hangs holds that thread, and never a request. Into a file a request that is alone writes by itself, and
+waits no longer for its lock. Whatever goes wrong, the entry is put into the spool; it may still reach the store, too,
+which keeps it once.
 
 While an earlier answer of a subject waits in this host's spool, the next one waits behind it, though the store is well:
 each record names the one before it, so they have to come in their order.
@@ -27,7 +28,7 @@ from ..errors import StoreError
 from .breaker import Breaker
 from .desk import Desk, Job
 from .entry import Entry
-from .patience import answered_within
+from .patience import answered_within, within
 from .per_process import PerProcess
 from .record import Record
 from .spool import Spool
@@ -142,10 +143,22 @@ class Writer:
 
     def _store_it(self, entry: Entry) -> Kept:
         desk, job = self._desk(), Job(entry)
+        if self._is_done_in_person(desk, job):
+            return self._outcome(job)
         if not desk.take_in(job):
             raise self._store_failed(StoreError("too many entries wait for the store"))
         if not job.wait(self._timeout) and not desk.give_up(job):
             raise self._store_failed(StoreError(f"the store took longer than {self._timeout:g} seconds"))
+        return self._outcome(job)
+
+    def _is_done_in_person(self, desk: Desk, job: Job) -> bool:
+        """Whether *job* was done in this thread: a file answers, or its disk hangs, and the spool's with it."""
+        if self._store.database.is_postgresql or not desk.is_free:
+            return False
+        with within(self._timeout):
+            return desk.do_own(job)
+
+    def _outcome(self, job: Job) -> Kept:
         if job.record is None:
             raise job.error or AssertionError("a job without a record has an error")
         return Kept(job.record, spooled=False)

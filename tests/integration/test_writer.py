@@ -437,24 +437,101 @@ def test_a_child_writes_with_a_thread_of_its_own(tmp_path: Path) -> None:
     store.database.close()
 
 
-def test_the_thread_comes_and_goes(on_sqlite: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_thread_comes_and_goes(
+    made: Callable[..., Desk], server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It starts with the first entry, ends on close and when there is nothing to do, and starts anew."""
     monkeypatch.setattr(desk, "_IDLE", 0.2)
-    others = set(threading.enumerate())
+    threads = Threads()
+    with databases.database(server.url) as url:
+        writer = made(url)
+        writer.keep(0)
+        assert threads.new
+        writer.writer.close()
+        assert not threads.new
+        writer.keep(1)
+        assert threads.new
+        time.sleep(0.6)
+        assert not threads.new
+        assert not writer.keep(2).spooled
+        assert all(thread.daemon for thread in threads.new)
+        writer.close()
 
-    def is_there() -> bool:
-        return any(thread.name == "consentry-writer" for thread in set(threading.enumerate()) - others)
 
+class Threads:
+    """The threads of writers that were not there before."""
+
+    def __init__(self) -> None:
+        self._others = set(threading.enumerate())
+
+    @property
+    def new(self) -> list[threading.Thread]:
+        """Those that are there now."""
+        return [one for one in set(threading.enumerate()) - self._others if one.name == "consentry-writer"]
+
+
+def test_who_comes_alone_writes_into_a_file_himself(on_sqlite: Desk) -> None:
+    """That takes less time than a change of threads and back."""
+    threads = Threads()
+    for number in range(3):
+        assert not on_sqlite.keep(number).spooled
+    assert not threads.new
+
+
+def test_who_comes_meanwhile_shares_one_transaction(on_sqlite: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread takes over what has come in while somebody did his own; then it is as if it had always been there."""
     on_sqlite.keep(0)
-    assert is_there()
-    on_sqlite.writer.close()
-    assert not is_there()
-    on_sqlite.keep(1)
-    assert is_there()
-    time.sleep(0.6)
-    assert not is_there()
-    assert not on_sqlite.keep(2).spooled
-    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "consentry-writer")
+    batches: list[int] = []
+    own, go_on = threading.Event(), threading.Event()
+    keep = on_sqlite.store.append_many
+
+    def append_many(entries: Sequence[Entry], **options: Any) -> list[Record]:
+        batches.append(len(entries))
+        if len(batches) == 1:
+            own.set()
+            go_on.wait(TIMEOUT / 2)
+        return keep(entries, **options)
+
+    monkeypatch.setattr(on_sqlite.store, "append_many", append_many)
+    with ThreadPoolExecutor(5) as pool:
+        first = pool.submit(on_sqlite.keep, 1)
+        own.wait()
+        others = [pool.submit(on_sqlite.keep, number) for number in range(2, 6)]
+        while len(on_sqlite.writer._desk()._jobs) < 4:
+            time.sleep(0.001)
+        go_on.set()
+        assert not any(one.result().spooled for one in (first, *others))
+    assert batches == [1, 4]
+    assert kept_ids(on_sqlite.store) == expected(range(6))
+
+
+def test_who_is_stuck_in_his_own_holds_up_no_other(on_sqlite: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that hangs: the others go to the spool, and after a while another tries."""
+    on_sqlite.keep(0)
+    monkeypatch.setattr(desk, "_STUCK", 0.5)
+    monkeypatch.setattr(breaker, "_FIRST", 0.2)
+    keep, hangs, go_on = on_sqlite.store.append_many, threading.Event(), threading.Event()
+
+    def append_many(entries: Sequence[Entry], **options: Any) -> list[Record]:
+        if not hangs.is_set():
+            hangs.set()
+            go_on.wait()
+        return keep(entries, **options)
+
+    monkeypatch.setattr(on_sqlite.store, "append_many", append_many)
+    with ThreadPoolExecutor(1) as pool:
+        stuck = pool.submit(on_sqlite.writer.keep, entry(1))
+        hangs.wait()
+        assert on_sqlite.keep(2).spooled
+        end, number = time.monotonic() + 10, 3
+        while on_sqlite.keep(number).spooled:
+            assert time.monotonic() < end
+            number += 1
+            time.sleep(0.05)
+        go_on.set()
+        assert stuck.result().record.record_id == entry(1).record.record_id
+    on_sqlite.ship()
+    assert kept_ids(on_sqlite.store) == expected(range(number + 1))
 
 
 def test_a_thread_that_is_stuck_is_given_up_for_another(
