@@ -19,6 +19,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..errors import ConsentError
+
 _LOG = logging.getLogger("consentry")
 
 #: Seconds that the end of the process waits for the jobs that are running.
@@ -32,7 +34,8 @@ class Job:
     :param name: No other job of the same background has it.
     :param period: Seconds between two beginnings at most, and four fifths of that at least, so that processes that
         began together do not stay together.
-    :param work: What it raises is logged by its type, and it is tried again when its time comes.
+    :param work: What it raises is logged, and it is tried again when its time comes: an error of the core with its
+        text, which never has personal data in it, any other by its type alone.
     """
 
     name: str
@@ -137,7 +140,8 @@ class _Crew:
             job.work()
         except Exception as error:  # noqa: BLE001  # a job that fails must not end the others
             if job.name not in self._failing:  # said once, not all through an outage
-                _LOG.error("background job %r fails: %s", job.name, type(error).__name__)
+                text = f": {error}" if isinstance(error, ConsentError) else ""
+                _LOG.error("background job %r fails: %s%s", job.name, type(error).__name__, text)
                 self._failing.add(job.name)
         else:
             if job.name in self._failing:

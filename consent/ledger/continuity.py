@@ -1,8 +1,11 @@
 """That a log goes on from the last checkpoint that was signed of it: held against that before it grows or is signed.
 
-The site signs what stands in its database. Whoever changed entries there, or put back a part of an old backup, should
-not get a signature for it. Not a proof for others: who can write to the database can take the checkpoint away, too, or
-put one of another key in its place, and only one that was handed out shows that.
+The site signs what stands in its database. Whoever rewrote the log there, or put back a part of an old backup, should
+not get a signature for it. Compared is the end of the log, not every entry: one that was changed while the end stayed
+is found by who verifies an export, and what is signed meanwhile is still the root of the original.
+
+Not a proof for others: who can write to the database can take the checkpoint away, too, or put one of another key in
+its place, and only one that was handed out shows that.
 
 Sources: RFC 6962 §2.1.2 (consistency proofs); C2SP tlog-checkpoint.
 """

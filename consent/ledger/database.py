@@ -111,11 +111,10 @@ class Database:
 
         :raises StoreError: nothing was written; or all was, and the connection broke before it could be told.
         """
-        with self._reported("written"):
-            opened = self._opened()
+        with self._reported("written"), self._opened() as opened:
             with self._connected(opened) as connection, connection.begin():
                 yield connection
-        self._confirm(opened)
+            self._confirm(opened)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -124,7 +123,7 @@ class Database:
         :raises StoreError: the database cannot be read.
         """
         options = {"isolation_level": "REPEATABLE READ"} if self.is_postgresql else {}
-        with self._reported("read"), self._connected(self._opened()) as connection:
+        with self._reported("read"), self._opened() as opened, self._connected(opened) as connection:
             yield connection.execution_options(read_only=True, **options)
 
     def transact(self, work: Callable[[sa.Connection], T]) -> T:
@@ -148,8 +147,7 @@ class Database:
 
         :raises StoreError: a transaction that was not ended by then has done nothing.
         """
-        with self._reported("written"):
-            opened = self._opened()
+        with self._reported("written"), self._opened() as opened:
             dialect = opened.engine.dialect
             errors = dialect.loaded_dbapi
             try:
@@ -157,7 +155,7 @@ class Database:
                     yield driver
             except errors.Error as error:
                 raise sa.exc.DBAPIError.instance(None, None, error, errors.Error, dialect=dialect) from error
-        self._confirm(opened)
+            self._confirm(opened)
 
     def upgrade(self, target: str = migrations.LEDGER) -> None:
         """Bring the tables up to the newest version.
@@ -167,7 +165,8 @@ class Database:
         try:
             with (
                 self._reported("written"),
-                self._connected(self._opened(upgrade=False)) as connection,
+                self._opened(upgrade=False) as opened,
+                self._connected(opened) as connection,
                 connection.begin(),
             ):
                 migrations.upgrade(connection, target)
@@ -182,7 +181,11 @@ class Database:
         """
         if not self.is_postgresql and not self.path.exists():
             return ()
-        with self._reported("read"), self._connected(self._opened(upgrade=False)) as connection:
+        with (
+            self._reported("read"),
+            self._opened(upgrade=False) as opened,
+            self._connected(opened) as connection,
+        ):
             return migrations.current(connection.execution_options(read_only=True))
 
     def check(self) -> None:
@@ -226,7 +229,7 @@ class Database:
         """
         if self.is_postgresql:
             return True
-        with self._reported("written"), self._connected(self._opened()) as connection:
+        with self._reported("written"), self._opened() as opened, self._connected(opened) as connection:
             driver: Any = connection.connection.driver_connection
             if not wait:
                 driver.wait_for_locks(0)
@@ -277,22 +280,46 @@ class Database:
         if not opened.stands:
             raise StoreError(f"{self.name} was taken away while it was written")
 
-    def _engine(self, *, upgrade: bool = True) -> sa.Engine:
-        return self._opened(upgrade=upgrade).engine
-
-    def _opened(self, *, upgrade: bool = True) -> Opened:
+    @contextmanager
+    def _opened(self, *, upgrade: bool = True) -> Iterator[Opened]:
         """What this process has open; opened on first use, and SQLite's tables brought up to date."""
         own = self._own()
-        with own.lock:
-            if own.opened is not None and not own.opened.stands:
-                own.opened.part()
-                own.opened = None
-            if own.opened is None:
-                own.opened = engines.opened(self._url, self.path, timeout=self._timeout)
-            if upgrade and not own.opened.is_upgraded:
-                self._bring_up_to_date(own.opened)
-                own.opened.is_upgraded = True
-            return own.opened
+        left = patience.end() - time.monotonic()
+        if not own.lock.acquire(timeout=max(0.0, left) if left < threading.TIMEOUT_MAX else -1):
+            raise StoreError(f"{self.name} is being opened")
+        try:
+            opened = own.opened = self._current(own)
+            if upgrade and not opened.is_upgraded:
+                self._bring_up_to_date(opened)
+                opened.is_upgraded = True
+            opened.users += 1
+        finally:
+            own.lock.release()
+        try:
+            yield opened
+        finally:
+            with own.lock:
+                opened.users -= 1
+                if opened is not own.opened and not opened.users:
+                    opened.close()
+
+    def _engine(self, *, upgrade: bool = True) -> sa.Engine:
+        with self._opened(upgrade=upgrade) as opened:
+            return opened.engine
+
+    def _current(self, own: _Own) -> Opened:
+        """What is open, if it stands at the path; else what does, as soon as nobody here uses the one before it."""
+        before = own.opened
+        if before is not None:
+            if before.stands:
+                return before
+            if not self.path.exists():
+                raise StoreError(f"{self.path} is not there any more")
+            if before.users:
+                raise StoreError(f"{self.path} was replaced, and the one before it is in use")
+            own.opened = None
+            before.part()
+        return engines.opened(self._url, self.path, timeout=self._timeout)
 
     def _bring_up_to_date(self, opened: Opened) -> None:
         with self._connected(opened) as connection:  # a look, which needs nobody's lock
@@ -375,7 +402,8 @@ def _sqlstate(error: StoreError) -> str | None:
 def _reason(error: Exception) -> str:
     """What the engine says of itself, in brackets. What it says of a statement may be about a record."""
     told = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-    if not isinstance(error, sa.exc.OperationalError) and not isinstance(told, sqlite3.OperationalError):
+    is_broken = getattr(told, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    if not (is_broken or isinstance(error, sa.exc.OperationalError) or isinstance(told, sqlite3.OperationalError)):
         return ""
     first, _, _ = str(told).strip().partition("\n")
     return f" ({first})" if first else ""

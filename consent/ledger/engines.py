@@ -45,6 +45,8 @@ class Opened:
         #: The connection that was used last past the pool, which takes longer than its use.
         self.spare: list[sa.PoolProxiedConnection] = []
         self.is_upgraded = file is None  # of a server's it is an operator's act: flask consent db upgrade
+        #: How many are using it.
+        self.users = 0
 
     @property
     def stands(self) -> bool:
@@ -52,13 +54,17 @@ class Opened:
         return self.file is None or self.file.stands
 
     def part(self) -> None:
-        """Let go of a file that does not stand at its path any more, and take its log away from there.
+        """Let go of a file that does not stand at its path any more.
 
-        :raises StoreError: nothing else stands there; or somebody still uses the log.
+        Its log goes back into it first: it may have been put aside, and the log would be taken for the new file's. For
+        a file that was moved, SQLite does not do this by itself.
         """
-        assert self.file is not None  # noqa: S101  # told to mypy: a server has none
-        with self._idle() as connection:
-            self.file.part(connection)
+        with suppress(sa.exc.SQLAlchemyError, sqlite3.Error):  # no connection is open, or somebody else still reads
+            connection = self.spare.pop() if self.spare else self.engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.invalidate()
         self.close()
 
     def close(self) -> None:
@@ -66,25 +72,8 @@ class Opened:
         while self.spare:
             self.spare.pop().invalidate()
         self.engine.dispose()
-
-    @contextmanager
-    def _idle(self) -> Iterator[Any]:
-        """A connection of the driver's that nobody uses; ``None`` where there is none and none can be made any more.
-
-        :raises StoreError: all are in use.
-        """
-        pool = self.engine.pool
-        try:
-            connection = self.spare.pop() if self.spare else self.engine.raw_connection()
-        except (sa.exc.SQLAlchemyError, sqlite3.Error, IndexError) as error:
-            if isinstance(pool, sa.QueuePool) and pool.checkedout():
-                raise StoreError(f"{self.engine.url.database} was replaced, and the one before it is in use") from error
-            yield None
-        else:
-            try:
-                yield connection.driver_connection
-            finally:
-                connection.close()
+        if self.file is not None and not self.users:
+            self.file.release()
 
 
 def opened(url: sa.URL, path: Path, *, timeout: float) -> Opened:
@@ -114,10 +103,10 @@ def _sqlite(url: sa.URL, file: SqliteFile, timeout: float) -> sa.Engine:
         except BaseException:
             connection.close()
             raise
-        file.read()
         return connection
 
-    engine = sa.create_engine(url, connect_args={"timeout": timeout}, hide_parameters=True)
+    # As many connections as threads: who has to be answered in time does not wait for another's.
+    engine = sa.create_engine(url, connect_args={"timeout": timeout}, max_overflow=-1, hide_parameters=True)
     sa.event.listen(engine, "do_connect", connect)
     sa.event.listen(engine, "begin", _on_begin)
     return engine

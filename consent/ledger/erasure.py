@@ -49,8 +49,8 @@ class Erased:
     :param records: How many records are gone.
     :param withdrew: Whether a grant still stood and was withdrawn.
     :param spooled: How many entries are gone from this host's spool that the log never had.
-    :param traces: Whether something may still be on this host's disk: SQLite's write-ahead log has the bytes while
-        somebody reads, or the spool could not be written. The next :meth:`Eraser.sweep` sees to it.
+    :param traces: Whether something may still be on this host's disk: the write-ahead log of the store or the spool
+        has the bytes while somebody reads, or the spool could not be written. The next :meth:`Eraser.sweep` sees to it.
     """
 
     records: int
@@ -109,8 +109,9 @@ class Eraser:
         now = now.astimezone(UTC)
         self._fetch(subject, now)
         done = self._database.transact(work)
-        spooled, is_clean = self._clear_spool(subject), self._leave_no_trace()
-        return replace(done, spooled=spooled or 0, traces=spooled is None or not is_clean)
+        spooled, is_spool_clean = self._clear_spool(subject)
+        is_clean = self._leave_no_trace() and is_spool_clean
+        return replace(done, spooled=spooled, traces=not is_clean)
 
     def sweep(self, *, now: datetime) -> int:
         """Erase records of erased subjects that came in late, and forget revocations that can matter no more.
@@ -136,6 +137,9 @@ class Eraser:
         if forget:
             self._database.transact(lambda connection: connection.execute(sa.delete(tables.revocation).where(over)))
         self._leave_no_trace(wait=False)
+        if self._spool is not None:
+            with suppress(StoreError):  # a broken spool, which others tell of
+                self._spool.forget_deleted()
         return gone
 
     def purge(self, before: date, *, now: datetime) -> int:
@@ -174,12 +178,12 @@ class Eraser:
             with suppress(StoreError):  # a store that is away says so next; what a spool does not give is swept later
                 Shipper(self._spool, self._store, clock=lambda: now).ship_all_of(subject)
 
-    def _clear_spool(self, subject: bytes) -> int | None:
-        """How many entries of *subject* are gone from the spool; ``None`` where some may still be there."""
+    def _clear_spool(self, subject: bytes) -> tuple[int, bool]:
+        """How many entries of *subject* are gone from the spool, and whether nothing of them may still be there."""
         try:
-            return self._spool.erase([subject], site=self._site) if self._spool else 0
+            return self._spool.erase([subject], site=self._site) if self._spool else (0, True)
         except StoreError:
-            return None
+            return 0, False
 
     def _set_aside(self, connection: sa.Connection) -> set[bytes]:
         """Erased subjects of whom this host's spool has something that the store would not have."""

@@ -46,6 +46,17 @@ def answered_within(seconds: float) -> Iterator[None]:
         _SILENCE.reset(token)
 
 
+@contextmanager
+def without() -> Iterator[None]:
+    """No bound of before the block counts in it: it is somebody else's work."""
+    tokens = _END.set(math.inf), _SILENCE.set(math.inf)
+    try:
+        yield
+    finally:
+        _END.reset(tokens[0])
+        _SILENCE.reset(tokens[1])
+
+
 def end() -> float:
     """When this thread's time is over, by :func:`time.monotonic`; infinity where it has no bound."""
     return _END.get()

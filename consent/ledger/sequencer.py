@@ -206,13 +206,16 @@ class Sequencer:
         """Note that the checkpoint of *size* was handed to *where*, outside; it is kept from now on.
 
         :param note: The checkpoint itself, which a newer one may have replaced meanwhile.
-        :raises StoreError: that could not be noted; or there is no such checkpoint any more, and no *note*.
+        :raises StoreError: that could not be noted; or there is no such checkpoint any more, and no *note*; or the log
+            does not go on from *note*, as after a backup was restored.
         """
         columns = tables.checkpoint.c
         change = {"anchored_at": milliseconds(now), "anchored_to": where}
         found = (columns.site == self.site, columns.size == size)
 
         def work(connection: sa.Connection) -> None:
+            if note is not None:  # one that does not fit would keep the log from ever being signed again
+                self._check_held(connection, note, size)
             if connection.execute(sa.update(tables.checkpoint).where(*found).values(change)).rowcount:
                 return
             if note is None:
@@ -246,6 +249,19 @@ class Sequencer:
             anchored_size=anchored["size"] if anchored else None,
             anchored_at=moment(anchored["anchored_at"]) if anchored else None,
         )
+
+    def _check_held(self, connection: sa.Connection, note: str, size: int) -> None:
+        """Make sure that the log, locked from now on, goes on from *note*, whoever signed that.
+
+        :raises StoreError: it does not.
+        """
+        found = lock_head(connection, self.site)
+        assert found is not None  # noqa: S101  # told to mypy: it waits
+        try:
+            continuity.checked(note, size, [], end_of(*found), Tree(connection, self.site).subtree)
+        except (ProofError, StoreError) as error:
+            said = f"the log of {self.site} does not hold that checkpoint any more: {error}"
+            raise StoreError(f"{said}. Was a backup restored? Tell who has it, and hand out the newest one") from None
 
     def _waiting(self, connection: sa.Connection, at_most: int) -> Sequence[Any]:
         columns = tables.pending.c

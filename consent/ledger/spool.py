@@ -180,21 +180,30 @@ class Spool:
         with suppress(StoreError):  # somebody is at it; the next time will do
             self._file.forget_deleted(shrink=is_empty)
 
-    def erase(self, subjects: Collection[bytes], *, site: str) -> int:
-        """Delete every entry of *subjects*, whether it waits or was set aside; nothing of them stays behind.
+    def erase(self, subjects: Collection[bytes], *, site: str) -> tuple[int, bool]:
+        """Delete every entry of *subjects*, whether it waits or was set aside.
 
-        :return: How many entries.
-        :raises StoreError: they may still be here, or a trace of them.
+        :return: How many entries, and whether nothing of them stays behind: if not, see :meth:`forget_deleted`.
+        :raises StoreError: they may still be here.
         """
         theirs = [(site, subject.hex()) for subject in subjects]
         if not theirs or not self.path.exists():
-            return 0
+            return 0, True
         with self._file.writing() as connection:
             waiting, refused = (connection.executemany(query, theirs).rowcount for query in _ERASE)
             is_empty = self._tidy(connection)
-        if not self._file.forget_deleted(shrink=is_empty):
-            raise StoreError(f"the spool {self.path} is busy: a trace of what was erased may still be there")
-        return waiting + refused
+        is_clean = False
+        with suppress(StoreError):
+            is_clean = self._file.forget_deleted(shrink=is_empty)
+        return waiting + refused, is_clean
+
+    def forget_deleted(self) -> bool:
+        """Leave nothing of deleted entries in the file's write-ahead log, without waiting for who reads.
+
+        :return: Whether nothing is left.
+        :raises StoreError: the file cannot be written.
+        """
+        return self._file.forget_deleted(wait=False)
 
     def subjects_set_aside(self, *, site: str) -> set[bytes]:
         """Whose entries were set aside.

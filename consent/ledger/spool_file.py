@@ -93,10 +93,11 @@ class SpoolFile:
         """Bytes that rows take up."""
         return (_number(connection, "page_count") - _number(connection, "freelist_count")) * _PAGE
 
-    def forget_deleted(self, *, shrink: bool) -> bool:
+    def forget_deleted(self, *, shrink: bool = False, wait: bool = True) -> bool:
         """Leave nothing of deleted rows in the write-ahead log (``secure_delete`` cleans the file itself).
 
         :param shrink: Also give free room back to the disk.
+        :param wait: Whether to wait for others who read; who writes waits meanwhile.
         :return: Whether nothing is left, as nobody was reading.
         :raises StoreError: it could not be done.
         """
@@ -105,6 +106,8 @@ class SpoolFile:
                 return True
             if shrink:
                 connection.executescript("PRAGMA incremental_vacuum;")  # execute() would stop at the first page
+            if not wait:
+                connection.execute("PRAGMA busy_timeout = 0")  # the next use has one of its own
             (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             return not is_busy
 

@@ -28,7 +28,7 @@ from ..errors import StoreError
 from .breaker import Breaker
 from .desk import Desk, Job
 from .entry import Entry
-from .patience import answered_within, within
+from .patience import answered_within, within, without
 from .per_process import PerProcess
 from .record import Record
 from .spool import Spool
@@ -194,7 +194,8 @@ class Writer:
         if self._on_event is None:
             return
         try:
-            self._on_event(name, **facts)
+            with without():
+                self._on_event(name, **facts)
         except Exception as error:  # noqa: BLE001  # somebody else's code, and the entry is what counts
             _LOG.error("who is told of %r failed: %s", name, type(error).__name__)
 

@@ -31,6 +31,7 @@ _OTHERS = (
     (b"\x28\xb5\x2f\xfd", "compressed with zstd. Unpack it first"),
     (b"\xef\xbb\xbf", "changed by an editor, which put a byte order mark in front. Ask for the file as it was made"),
     (b"\xff\xfe", "in UTF-16; an export is in UTF-8. Ask for the file as it was made"),
+    (b"index,record_id,site,", "a CSV for viewing, which is no evidence. Ask for an export in NDJSON"),
     (b"\xfe\xff", "in UTF-16; an export is in UTF-8. Ask for the file as it was made"),
 )
 _CHANGED = "the file changed while it was read. Copy it, then verify the copy"

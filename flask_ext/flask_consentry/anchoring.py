@@ -94,6 +94,8 @@ def to_command(command: Sequence[str], note: str, *, timeout: float, given: Sequ
 
 def _environment(given: Sequence[str]) -> dict[str, str]:
     for name in given:
+        if not name.strip():
+            raise AnchorError("--pass-env: the name of a variable is missing. Name one, or leave out --pass-env")
         if not any(fnmatchcase(key, name) for key in os.environ):
             raise AnchorError(f"the environment has no variable {name}. Set it, or leave out --pass-env {name}")
     wanted = (*GIVEN, *given)

@@ -226,6 +226,7 @@ def test_a_command_is_given_what_the_operator_names(
     command = ("--", sys.executable, "-c", program, str(target))
     said = failed(signed, "command", "--pass-env", "BUCKET", "--pass-env", "NOTHING", *command)
     assert "no variable NOTHING" in said
+    assert "the name of a variable is missing" in failed(signed, "command", "--pass-env", "", *command)
     assert "its BUCKET" not in said
     assert not target.exists()
     assert where(signed) == []

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from consent import StoreError
 from consent.ledger.background import Background, Job
 from tests import servers
 from tests.policies import SMALL
@@ -90,7 +91,7 @@ def test_waking_is_once_and_cheap() -> None:
 
 
 def test_a_job_that_fails_stops_no_other_and_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged by its type, once, and again when it works."""
+    """It is logged by its type alone, once, and again when it works."""
     runs: Counter[str] = Counter()
 
     def fails() -> None:
@@ -108,6 +109,20 @@ def test_a_job_that_fails_stops_no_other_and_is_tried_again(caplog: pytest.LogCa
         "background job 'fails' works again",
     ]
     assert "somebody" not in caplog.text
+
+
+def test_an_error_of_ours_is_logged_with_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    """Which says what to do, and never holds anything personal."""
+
+    def fails() -> None:
+        raise StoreError("the log does not go on. Restore a backup")
+
+    background = Background([Job("seal", 0.05, fails)])
+    background.wake()
+    until(lambda: caplog.records)
+    background.stop()
+    (said,) = {record.getMessage() for record in caplog.records}
+    assert said == "background job 'seal' fails: StoreError: the log does not go on. Restore a backup"
 
 
 def test_a_job_that_takes_long_leaves_the_others_their_turn() -> None:

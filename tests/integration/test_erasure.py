@@ -399,6 +399,25 @@ def test_other_hosts_sweep_what_they_set_aside(ledger: Ledger, spool: Spool) -> 
     assert with_spool(ledger, spool).sweep(now=NOW) == 0
 
 
+def test_who_reads_the_spool_meanwhile_delays_the_end_of_traces(ledger: Ledger, spool: Spool) -> None:
+    """What was deleted is counted and the caller is told of its traces; the next sweep clears them, without waiting."""
+    mine, _ = put_all(spool)
+    eraser = with_spool(ledger, spool)
+    other = sqlite3.connect(spool.path, isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM entry").fetchone()
+    done = eraser.erase_subject(WHO, now=NOW)
+    assert done == Erased(records=2, withdrew=True, spooled=2, traces=True)
+    assert traces(spool.path, *private(*mine))
+    begin = time.monotonic()
+    assert eraser.sweep(now=NOW) == 0
+    assert time.monotonic() - begin < 0.5, "it does not wait"
+    other.execute("ROLLBACK")
+    other.close()
+    assert eraser.sweep(now=NOW) == 0
+    assert traces(spool.path, *private(*mine)) == []
+
+
 def test_a_spool_that_cannot_be_written_holds_up_no_erasure(ledger: Ledger, spool: Spool) -> None:
     """What was done is done, and the caller is told of the rest; the sweep sees to that later."""
     fill(ledger)

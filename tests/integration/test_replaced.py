@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -60,13 +61,13 @@ def restore(path: Path) -> Path:
     return aside
 
 
-def kept(path: Path) -> list[int]:
-    """Which entries are in a file, by whoever comes new."""
+def kept(path: Path, *, least: int = 30) -> list[int]:
+    """Which entries, of the first *least*, are in a file, by whoever comes new."""
     database = Database(f"sqlite:///{path}")
     ids = {record.record_id for record in Store(database, SITE).records()}
     database.close()
     assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    return [number for number in range(30) if entry(number).record.record_id in ids]
+    return [number for number in range(least) if entry(number).record.record_id in ids]
 
 
 @pytest.mark.parametrize("how", ["usual", "known"])
@@ -170,33 +171,109 @@ from consent.ledger import Database, Store
 from tests.entries import NOW, SITE, entry
 store = Store(Database(sys.argv[1]), SITE)
 for line in sys.stdin:
-    store.append(entry(int(line)), now=NOW)
-    print("kept", flush=True)
+    try:
+        store.append(entry(int(line)), now=NOW)
+        print("kept", flush=True)
+    except Exception as error:
+        print(error, flush=True)
 """
 
 
-def test_several_processes_follow(ledger: Ledger, path: Path) -> None:
-    """Each finds out by itself; the one that comes later takes away no log but the old one's."""
-    environ = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "flask_ext")])}
-    command = [sys.executable, "-c", _OTHER, ledger.url]
-    with subprocess.Popen(command, env=environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdin is not None
-        assert other.stdout is not None
+class Other:
+    """Another process with the same database."""
 
-        def append(number: int) -> None:
-            print(number, file=other.stdin, flush=True)
-            assert other.stdout is not None
-            assert other.stdout.readline() == "kept\n"
+    def __init__(self, url: str) -> None:
+        environ = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "flask_ext")])}
+        command = [sys.executable, "-c", _OTHER, url]
+        self.process = subprocess.Popen(command, env=environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-        append(4)
-        restore(path)
+    def append(self, number: int) -> str:
+        """Keep an entry; ``kept``, or what is in the way."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(number, file=self.process.stdin, flush=True)
+        return self.process.stdout.readline().strip()
+
+    def end(self, *, by: int | None = None) -> None:
+        """Let it end, or kill it."""
+        if by is not None:
+            self.process.send_signal(by)
+        self.process.communicate()
+
+
+@pytest.fixture
+def other(ledger: Ledger) -> Iterator[Callable[[], Other]]:
+    """Starts one."""
+    started: list[Other] = []
+
+    def start() -> Other:
+        started.append(Other(ledger.url))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.end()
+
+
+def test_several_processes_follow(ledger: Ledger, path: Path, other: Callable[[], Other]) -> None:
+    """None opens the new file while another has the old one; each lets go of that when it is next asked."""
+    second = other()
+    assert second.append(4) == "kept"
+    aside = restore(path)
+    with pytest.raises(StoreError, match="was replaced, and the one before it is in use"):
         ledger.append(10)
-        append(11)
-        ledger.append(12)
-        other.stdin.close()
-    assert len(list(ledger.store.records())) == 4
+    assert second.append(11) == "kept"
+    ledger.append(12)
+    second.end()
     ledger.database.close()
-    assert kept(path) == [1, 10, 11, 12]
+    assert kept(path) == [1, 11, 12]
+    assert kept(aside) == [1, 2, 3, 4]
+
+
+def test_a_process_that_begins_in_between_waits(ledger: Ledger, path: Path, other: Callable[[], Other]) -> None:
+    """It would take the old file's log for the new one's; what it acknowledges is in the new file to the end."""
+    aside = restore(path)
+    late = other()
+    assert "in use" in late.append(30)
+    ledger.append(50)
+    for number in range(31, 36):
+        assert late.append(number) == "kept"
+    ledger.append(51)
+    late.end(by=signal.SIGKILL)
+    ledger.database.close()
+    assert kept(path, least=100) == [1, *range(31, 36), 50, 51]
+    assert kept(aside) == [1, 2, 3]
+
+
+def test_a_process_that_made_the_file_follows(tmp_path: Path, other: Callable[[], Other]) -> None:
+    """It has never seen the file's log when it opens it."""
+    path = tmp_path / "new" / "records.sqlite3"
+    with opened(f"sqlite:///{path}") as ledger:
+        ledger.append(1)
+        save(path)
+        ledger.append(2)
+        restore(path)
+        ledger.append(3)
+        ledger.database.close()
+    assert kept(path) == [1, 3]
+
+
+def test_a_deleted_file_is_made_anew_by_whoever_comes_when_all_have_let_go(
+    ledger: Ledger, path: Path, other: Callable[[], Other]
+) -> None:
+    """Not before: two that each have another file must not meet in one log."""
+    path.unlink()
+    late = other()
+    assert "not there any more" in late.append(30)
+    with pytest.raises(StoreError, match="not there any more"):
+        ledger.append(10)
+    ledger.database.close()
+    assert late.append(31) == "kept"
+    ledger.append(11)
+    late.end()
+    ledger.database.close()
+    assert kept(path, least=100) == [11, 31]
 
 
 def test_many_threads_follow(ledger: Ledger, path: Path) -> None:

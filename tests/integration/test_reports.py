@@ -307,7 +307,7 @@ def test_no_request_touches_the_database(site: Site, monkeypatch: pytest.MonkeyP
         raise AssertionError("a request opened the store")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(site.state.ledger.database), "_engine", refuse)
+        patched.setattr(type(site.state.ledger.database), "_opened", refuse)
         assert send(site, violation()).status_code == 204
         site.get("/cookies?name=spy")
     assert len(seen(site)) == 2

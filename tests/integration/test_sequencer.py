@@ -305,6 +305,32 @@ def test_only_the_newest_checkpoint_and_anchored_ones_stay(ledger: Ledger) -> No
     ledger.check()
 
 
+def test_a_checkpoint_that_the_log_lost_while_it_was_handed_out(ledger: Ledger) -> None:
+    """A backup came back meanwhile: nothing is noted, also where the log has as many entries again, and it goes on."""
+    for number in range(2):
+        ledger.append(number)
+        ledger.sequencer.seal(NOW)
+    log = (tables.pending, tables.record, tables.leaf, tables.node, tables.head, tables.checkpoint)
+    backup = {table: ledger.rows(table) for table in log}
+    ledger.append(2)
+    ledger.sequencer.seal(NOW)
+    lost = ledger.note
+    for table in reversed(log):
+        put(ledger, table, [])
+    for table in log:
+        put(ledger, table, backup[table])
+    with pytest.raises(StoreError, match=r"example does not hold that checkpoint any more: it is of 3 .* has 2\. Was"):
+        ledger.sequencer.mark_anchored(3, "mail", NOW, note=lost)
+    ledger.append(3)
+    assert ledger.sequencer.seal(NOW).size == 3
+    with pytest.raises(StoreError, match="any more: it is of 3 entries, and the first 3 of the log are others"):
+        ledger.sequencer.mark_anchored(3, "mail", NOW, note=lost)
+    assert [(row["size"], row["anchored_to"]) for row in ledger.rows(tables.checkpoint)] == [(3, None)]
+    ledger.append(4)
+    assert ledger.sequencer.seal(NOW).size == 4
+    ledger.check()
+
+
 def test_the_status_says_how_far_the_log_is(ledger: Ledger) -> None:
     """What waits and since when it came in, what is signed; of an empty log, nothing."""
     empty = ledger.sequencer.status()

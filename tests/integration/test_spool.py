@@ -345,7 +345,8 @@ def test_it_knows_whose_entries_wait(spool: Spool) -> None:
 def test_what_is_erased_leaves_nothing_behind(spool: Spool) -> None:
     """Whether it waited or was set aside: no byte of it stands in any file, and all else stays."""
     who = b"w" * 16
-    assert spool.erase([who], site=SITE) == 0
+    assert spool.erase([who], site=SITE) == (0, True)
+    assert spool.forget_deleted()
     assert not spool.path.parent.exists(), "no file is made to delete from"
     mine = [entry(n, subject=who, notice=WORDS.digest) for n in (1, 2, 3)]
     mine = [dataclasses.replace(one, notice=WORDS) for one in mine]
@@ -356,11 +357,11 @@ def test_what_is_erased_leaves_nothing_behind(spool: Spool) -> None:
     spool.set_aside(others[2].record, "Test")
     traces = [one.record.record_id.hex.encode() for one in mine]
     assert all(trace in _bytes(spool) for trace in [*traces, who.hex().encode()])
-    assert spool.erase([who, b"x" * 16], site=SITE) == 3
+    assert spool.erase([who, b"x" * 16], site=SITE) == (3, True)
     assert not any(trace in _bytes(spool) for trace in traces)
     assert spool.batch(10) == others[:2]
     assert (spool.status().rows, spool.status().refused) == (2, 1)
-    assert spool.erase([who], site="another") == 1
+    assert spool.erase([who], site="another") == (1, True)
     assert who.hex().encode() not in _bytes(spool)
 
 
@@ -373,7 +374,7 @@ def test_what_was_set_aside_and_is_nobodys_can_be_looked_through(spool: Spool) -
             connection.execute("UPDATE entry SET body = ? WHERE record_id = ?", values)
         spool.set_aside(entry(number).record, "Test")
     assert spool.subjects_set_aside(site=SITE) == set()
-    assert spool.erase([b"w" * 16], site=SITE) == 0
+    assert spool.erase([b"w" * 16], site=SITE) == (0, True)
     assert spool.status().refused == 4
 
 

@@ -187,8 +187,11 @@ def test_many_at_once_share_transactions(at: Desk) -> None:
     assert threading.active_count() < 40
 
 
-def test_one_bad_entry_spoils_no_other(at: Desk, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_bad_entry_spoils_no_other(
+    made: Callable[..., Desk], database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """The store takes the rest of the batch; the bad one is not lost either, and the store does not count as down."""
+    at = made(database_url, timeout=5.0)
     bad = dataclasses.replace(entry(0), salt=b"short")
     with ThreadPoolExecutor(8) as pool:
         kept = list(pool.map(at.writer.keep, [bad, *map(entry, range(1, 40))]))

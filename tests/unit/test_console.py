@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent.ledger.export import csv_table
 from consent.proof import console
 from consent.proof.note import SigningKey
 from consent.proof.report import plain, text
@@ -288,6 +289,14 @@ def test_a_malformed_export_gets_a_reason(room: Path, capsys: pytest.CaptureFixt
     assert said.startswith("  - line ") or (what == "empty" and "empty" in said)
     assert all(character.isprintable() or character == "\n" for character in out)
     assert max(map(len, out.splitlines())) < 500
+
+
+def test_a_csv_of_ours_is_known(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its line ends are as CSV has them: what is wrong is that it is no evidence."""
+    Path("records.csv").write_bytes(b"".join(csv_table.blocks([])))
+    code, out = verdict(capsys, "records.csv", "--key", "site.pub")
+    assert code == 3
+    assert "a CSV for viewing, which is no evidence" in " ".join(out.split())
 
 
 def test_every_malformed_export_is_read_in_little_memory(room: Path) -> None:

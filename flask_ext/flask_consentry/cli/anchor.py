@@ -84,7 +84,7 @@ def _hand_out(state: State, hand: Callable[[str], str]) -> None:
         sequencer.mark_anchored(status.checkpoint_size, where, state.clock(), note=status.checkpoint)
     except ConsentError as error:
         said = f"the checkpoint was handed out ({where}), but that could not be noted"
-        raise click.ClickException(f"{said}: {reason(error)}. Do it again when the store is back") from None
+        raise click.ClickException(f"{said}: {reason(error)}. Do it again when that is mended") from None
     click.echo(f"The checkpoint of {count(status.checkpoint_size, 'entry')} was handed out: {where}.")
     later = status.size - status.checkpoint_size + status.pending
     if later:

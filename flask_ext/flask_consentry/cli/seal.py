@@ -17,8 +17,9 @@ from .running import app, count, within
 def seal(state: State, *, as_json: bool) -> None:
     """Sequence and sign all that waits now.
 
-    The site does this by itself, unless CONSENT_BACKGROUND is off. Exits with 1 if there is no key to sign with.
-    Answers that the store would not have are tried once more; late records of erased visitors are erased.
+    The site does this by itself, unless CONSENT_BACKGROUND is off. Exits with 1 if the log is not signed to its
+    end then: there is something new, and no key on this host to sign it with. Answers that the store would not have are
+    tried once more; late records of erased visitors are erased.
     """
     ledger = state.ledger
     publishing.publish(app(), now=state.clock())
