@@ -42,6 +42,7 @@ bench: env ## measure the gate against the bare application, the ledger against 
 	$(PY) -m tests.benchmarks.gate
 	$(PY) -m tests.benchmarks.decisions
 	$(PY) -m tests.benchmarks.ledger
+	$(PY) -m tests.benchmarks.audience
 
 banner: $(BANNER)/node_modules/.package-lock.json ## build the browser side into the Flask extension (needs Node)
 	cd $(BANNER) && npm run build

@@ -1,9 +1,11 @@
-"""Short signed values: who made them, for which use, unchanged. Not secret, and without a clock of its own.
+"""Short signed values: who made them, for which use, unchanged. Without a clock of their own, and not secret, but for
+what a :class:`Cover` hides.
 
 HMAC-SHA256 through itsdangerous, whose defaults (SHA-1, ``django-concat``) are not used. Each use and each site has its
 own salt, so that a token of one never passes as another's. Expiry is the caller's: it is part of the payload.
 
-Source: RFC 2104 (HMAC), RFC 4648 §5 (URL-safe base64, here without padding).
+Source: RFC 2104 (HMAC), RFC 4648 §5 (URL-safe base64, here without padding); Bellare and Namprempre, Authenticated
+Encryption, ASIACRYPT 2000 (what is hidden is signed afterwards).
 """
 
 from __future__ import annotations
@@ -96,3 +98,60 @@ class Seal:
         except (UnicodeEncodeError, binascii.Error):
             pass
         raise TokenError("not signed with a known key for this use")
+
+
+class Cover:
+    """Signs as a :class:`Seal` does, and hides a part from whoever sees the value: a log, a proxy, a neighbour.
+
+    The part is combined with HMAC-SHA256 of the rest, under a key for this alone; then all of it is signed. Two values
+    of the same part have nothing in common.
+
+    >>> cover = Cover(["old key", "new key"], site="example", use="mail")
+    >>> cover.open(cover.close(b"spring", b"somebody", salt=bytes(9)))
+    (b'spring', b'somebody')
+
+    :param keys: Oldest to newest: the last signs and hides, all are accepted.
+    :raises ValueError: there is no key, or an empty one.
+    """
+
+    def __init__(self, keys: Sequence[str | bytes], *, site: str, use: str) -> None:
+        if not keys:
+            raise ValueError("a cover needs at least one key")
+        self._layers = [
+            (Seal([key], site=site, use=use), _hiding(key, f"consentry.{use}.cover.v1:{site}")) for key in keys
+        ]
+
+    def close(self, shown: bytes, hidden: bytes, *, salt: bytes) -> str:
+        """*shown*, and *hidden* of at most 32 bytes, as URL-safe ASCII.
+
+        :param salt: 9 fresh random bytes.
+        """
+        seal, key = self._layers[-1]
+        begin = salt + bytes([len(hidden)])
+        return seal.close(begin + _combined(hidden, key, begin + shown) + shown)
+
+    def open(self, value: str) -> tuple[bytes, bytes]:
+        """What was *shown* and what was *hidden* in a value that this cover closed.
+
+        :raises TokenError: see :meth:`Seal.open`.
+        """
+        for seal, key in reversed(self._layers):
+            try:
+                payload = seal.open(value)
+            except TokenError:
+                continue
+            end = _SALT + 1 + payload[_SALT]
+            covered, shown = payload[_SALT + 1 : end], payload[end:]
+            return shown, _combined(covered, key, payload[: _SALT + 1] + shown)
+        raise TokenError("not signed with a known key for this use")
+
+
+_SALT = 9
+
+
+def _hiding(key: str | bytes, use: str) -> bytes:
+    return hmac.digest(key.encode() if isinstance(key, str) else key, use.encode(), "sha256")
+
+
+def _combined(part: bytes, key: bytes, rest: bytes) -> bytes:
+    return bytes(one ^ other for one, other in zip(part, hmac.digest(key, rest, "sha256"), strict=False))

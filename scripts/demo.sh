@@ -4,6 +4,7 @@
 #   sh scripts/demo.sh PYTHON PORT
 set -eu
 python=$1 port=$2
+"$python" -m flask --app examples/site/app.py demo-numbers || true
 cat <<END
 
   Millbrook Astronomy Society, the example site:  http://127.0.0.1:$port
@@ -14,6 +15,7 @@ cat <<END
     3. Change or take back, in the footer of every page: allow what you like, and only that runs.
     4. Switch JavaScript off and do it again.
     5. /archive/2009 has a tracker that somebody hard-coded long ago. It never loads.
+    6. Log in as demo with saturn-rings: members see how the site is used, in made-up numbers at first.
 
   What was recorded, from another terminal:
     .venv-demo/bin/flask --app examples/site/app.py consent export --format ndjson

@@ -43,6 +43,8 @@ _SPECIAL = _CACHING | _GUARDED
 _FRAMING = frozenset({"content-security-policy", "content-security-policy-report-only", "x-frame-options"})
 #: What keeps a browser from taking bytes of no known type for a page.
 _UNGUESSED = ("X-Content-Type-Options", "nosniff")
+#: Where somebody is sent need not know from where.
+_NO_REFERRER = ("Referrer-Policy", "no-referrer")
 
 
 class Mode(enum.StrEnum):
@@ -199,6 +201,10 @@ class HeaderGate:
         if wraps is not None:
             kept = _as_wrapper(kept, wraps)
         return [*kept, (_CSP, self.csp.locked), ("Cache-Control", "no-store")]
+
+    def plain(self, headers: Headers) -> Headers:
+        """*headers* of a response that is the same for everybody, in every mode: no cookie, no cache, no referrer."""
+        return [*self.locked([header for header in headers if header[0].lower() != "referrer-policy"]), _NO_REFERRER]
 
     def _differs(self, kind: str, document: bool, visitor: Visitor) -> bool:
         """Whether a response of this media type depends on the visitor without having asked: by its policy."""

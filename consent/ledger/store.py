@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..decision import Method
 from ..errors import StoreError
 from ..proof.leaf import commitment
 from . import body, stroke, tables
@@ -110,6 +111,29 @@ class Store:
         )
         with self.database.read() as connection:
             return [(body.decode(text.encode()), position) for text, position in connection.execute(query)]
+
+    def standing(self, subject: bytes, *, now: datetime) -> Record | None:
+        """What *subject* decided last, if it stands at *now*: not expired, taken back or erased. ``None`` if unknown.
+
+        For whoever acts without the visitor's browser, such as a newsletter.
+
+        :raises StoreError: the store cannot be read.
+        """
+        record, revocation = tables.record.c, tables.revocation.c
+        query = (
+            sa.select(record.body)
+            .where(record.site == self._site, record.subject == subject)
+            .order_by(record.recorded_at.desc(), record.record_id.desc())
+        )
+        revoked = sa.select(revocation.not_before).where(revocation.site == self._site, revocation.subject == subject)
+        with self.database.read() as connection:
+            not_before = connection.scalar(revoked)
+            read = (body.decode(text.encode()) for (text,) in connection.execute(query))
+            latest = next((one for one in read if one.method is not Method.ONCE), None)
+        if latest is None or not latest.decision.grants_anything or not latest.decision.stands(now):
+            return None
+        begin = latest.decision.decided_at.replace(microsecond=0)  # what its receipt says
+        return None if not_before is not None and milliseconds(begin) < not_before else latest
 
     def notices(self) -> Iterator[Mapping[str, Any]]:
         """Every notice kept, oldest first: digest, language, revision, first_shown, text, html, position.

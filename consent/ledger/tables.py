@@ -141,6 +141,7 @@ submission = sa.Table(
     sa.Index("consent_submission_by_time", "site", "recorded_at"),
 )
 
+#: What is counted of days that are not over, and how many contributors each counter had at least.
 audience = sa.Table(
     "consent_audience",
     metadata,
@@ -149,6 +150,17 @@ audience = sa.Table(
     sa.Column("dimension", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, primary_key=True),
     sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("contributors", sa.Integer, nullable=False),
+)
+
+#: What may be read of days that are over, for as long as it is kept. The dimension "" says that the day was closed.
+audience_day = sa.Table(
+    "consent_audience_day",
+    metadata,
+    sa.Column("site", sa.Text, primary_key=True),
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("dimension", sa.Text, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
 )
 
 sighting = sa.Table(

@@ -2,6 +2,7 @@
 
 from ..lifetime import Lifetime
 from .advice import Advice, advise
+from .audience import Audience
 from .loader import load, parse
 from .model import (
     NECESSARY,
@@ -21,6 +22,7 @@ from .model import (
 __all__ = [
     "NECESSARY",
     "Advice",
+    "Audience",
     "Basis",
     "Controller",
     "Cookie",

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .model import LONGEST_USUAL, NECESSARY, Kind, Policy, Service
+from .audience import Audience
+from .model import LONGEST_USUAL, NECESSARY, Basis, Kind, Policy, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,14 @@ def advise(policy: Policy) -> Iterator[Advice]:
     if policy.retention and policy.retention < policy.lifetime:
         remedy = "Keep them for as long as anybody may ask for the proof, which is longer than an answer stands"
         yield Advice("record.retention", "records may be deleted as soon as their answer ends", remedy)
+    counted = policy.audience.purposes if policy.audience != Audience() else ()
     for purpose in policy.purposes:
-        if not policy.services_of[purpose]:
+        if not policy.services_of[purpose] and purpose not in counted:
             remedy = "Declare a service for it, or remove it: visitors are asked for something that never runs"
             yield Advice(f"purposes.{purpose}", "a purpose without a service", remedy)
+    if counted and counted[0] in policy.purposes and policy.purposes[counted[0]].basis is not Basis.CONSENT:
+        remedy = "Give its purpose the basis consent; [audience.exempt] is for countries whose law you have looked at"
+        yield Advice("audience.purpose", "visitors of every country are counted without a yes", remedy)
     for service in policy.services.values():
         yield from _about(service)
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from marshmallow import ValidationError
 
 from .. import wording
+from ..audience.continents import continent
 from ..errors import PolicyError, Problem
 from ..lifetime import Lifetime
 from . import mistakes, use
+from .audience import Audience, Campaigns, Exempt, Mail
 from .model import (
     NECESSARY,
     Basis,
@@ -35,6 +37,8 @@ from .schema import PolicySchema
 
 _DEFAULT_LIFETIME = Lifetime(months=6)  # CNIL deliberation 2020-091: keep yes and no for six months
 _MARKETING = "marketing"
+#: On what ground the tables of [audience] count.
+_GROUNDS = {"exempt": Basis.EXEMPT, "campaigns": Basis.CONSENT, "mail": Basis.CONSENT}
 
 
 def load(path: Path) -> Policy:
@@ -103,6 +107,7 @@ def _contradictions(raw: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator
     taken: dict[tuple[str, str], tuple[str, str]] = {}
     for service, fields in data.get("services", {}).items():
         yield from _service_contradictions(service, fields, purposes, taken)
+    yield from _audience_contradictions(data)
 
 
 def _missing_words(purpose: str, fields: Mapping[str, Any], languages: list[str]) -> Iterator[Problem]:
@@ -156,6 +161,43 @@ def _embedding_contradictions(key: str, fields: Mapping[str, Any]) -> Iterator[P
                 yield Problem(f"{key}.embedding.{name}", "missing", 'Add it, or remove opens = "widget"')
 
 
+def _audience_contradictions(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Purposes that are not there, on another ground, or used twice; countries that are none."""
+    audience = data.get("audience", {})
+    declared = data.get("purposes", {})
+    bases = {purpose: fields.get("basis", Basis.CONSENT) for purpose, fields in declared.items()}
+    if "purpose" in audience and audience["purpose"] not in bases:
+        yield _undeclared("audience.purpose", audience["purpose"], bases)
+    taken = {audience.get("purpose", Audience().purpose): "audience.purpose"}
+    for table, basis in _GROUNDS.items():
+        purpose, key = audience.get(table, {}).get("purpose"), f"audience.{table}.purpose"
+        if purpose is None:
+            continue
+        if purpose not in bases:
+            yield _undeclared(key, purpose, bases)
+        elif bases[purpose] is not basis:
+            remedy = f'Write basis = "{basis}" in [purposes.{purpose}], or name another purpose'
+            yield Problem(key, f'the basis of "{purpose}" is "{bases[purpose]}"', remedy)
+        elif taken.setdefault(purpose, key) != key:
+            remedy = "Declare one for this alone, so that visitors are asked about each"
+            yield Problem(key, f'"{purpose}" is the purpose of {taken[purpose]}, too', remedy)
+    countries = {"subdivisions": audience.get("subdivisions", ())}
+    countries["exempt.countries"] = audience.get("exempt", {}).get("countries", ())
+    for key, codes in countries.items():
+        for code in codes:
+            if continent(code) is None:
+                remedy = "Use the codes of ISO 3166-1, such as GB for the United Kingdom"
+                yield Problem(f"audience.{key}", f'"{code}" is no country', remedy)
+
+
+def _undeclared(key: str, purpose: str, declared: Iterable[str]) -> Problem:
+    problem, remedy = f'"{purpose}" is not declared', f"Add [purposes.{purpose}]"
+    if purpose == NECESSARY:
+        problem, remedy = "no counting is necessary", "Declare a purpose that visitors are asked about"
+    known = ", ".join(declared)
+    return Problem(key, problem, f"{remedy} or use one of: {known}" if known else remedy)
+
+
 def _build(data: Mapping[str, Any]) -> Policy:
     languages = tuple(data.get("languages", ["en"]))
     controller = Controller(**data.get("controller", {}))
@@ -170,6 +212,7 @@ def _build(data: Mapping[str, Any]) -> Policy:
         lifetime=lifetime,
         refusal_lifetime=decision.get("refusal_lifetime", lifetime),
         retention=data.get("record", {}).get("retention"),
+        audience=_audience(data.get("audience", {})),
         source=json.dumps(PolicySchema().dump(data), sort_keys=True, ensure_ascii=False, default=str),
     )
 
@@ -201,6 +244,25 @@ def _service(key: str, fields: Mapping[str, Any], controller: Controller) -> Ser
         alternative=fields.get("alternative", ""),
         catalogue=fields.get("use", ""),
     )
+
+
+def _audience(fields: Mapping[str, Any]) -> Audience:
+    given = dict(fields)
+    if exempt := given.get("exempt"):
+        given["exempt"] = Exempt(purpose=exempt["purpose"], countries=frozenset(exempt["countries"]))
+    if campaigns := given.get("campaigns"):
+        given["campaigns"] = Campaigns(purpose=campaigns["purpose"], names=_once(campaigns["names"]))
+    if mail := given.get("mail"):
+        given["mail"] = Mail(purpose=mail["purpose"], campaigns=_once(mail["campaigns"]))
+    if "pages" in given:
+        given["pages"] = _once(given["pages"])
+    if "subdivisions" in given:
+        given["subdivisions"] = frozenset(given["subdivisions"])
+    return Audience(**given)
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
 def _usual(hosts: Mapping[str, Any]) -> Opens:

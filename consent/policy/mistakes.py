@@ -10,10 +10,14 @@ from typing import Any
 from ..errors import Problem
 from .model import NECESSARY
 from .schema import (
+    AudienceSchema,
+    CampaignsSchema,
     ControllerSchema,
     CookieSchema,
     DecisionSchema,
     EmbeddingSchema,
+    ExemptSchema,
+    MailSchema,
     PolicySchema,
     ProviderSchema,
     PurposeSchema,
@@ -39,6 +43,10 @@ _KEYS = sorted(
             CookieSchema,
             VendorCookieSchema,
             EmbeddingSchema,
+            AudienceSchema,
+            ExemptSchema,
+            CampaignsSchema,
+            MailSchema,
         )
         for key in schema().fields
     }

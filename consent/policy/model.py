@@ -17,6 +17,7 @@ from types import MappingProxyType
 from ..errors import UnknownPurpose, UnknownService
 from ..lifetime import Lifetime
 from ..version import VERSION
+from .audience import Audience
 from .revision import fingerprint, tag
 
 #: The purpose that is built in and never asked about (ePrivacy Directive Art. 5(3), second sentence).
@@ -210,6 +211,7 @@ class Policy:
     :param refusal_lifetime: How long a persistent full refusal stands.
     :param retention: How long records are kept before ``flask consent purge`` deletes them; ``None``: none is deleted.
     :param source: Canonical text of everything declared; :attr:`digest` is made of it.
+    :param audience: What is counted of visitors.
     """
 
     site: str
@@ -221,6 +223,7 @@ class Policy:
     refusal_lifetime: Lifetime
     source: str
     retention: Lifetime | None = None
+    audience: Audience = field(default_factory=Audience)
     #: Changes when any visitor has to be asked anew: 8 hexadecimal digits.
     revision: str = field(init=False)
     #: SHA-256, hexadecimal, of :attr:`source`: changes with every character declared.

@@ -12,6 +12,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from ..lifetime import Lifetime
+from .audience import LONGEST_COUNTED, RESERVED
 from .model import NECESSARY, Basis, Kind, Opens
 
 #: CSP Level 3 fetch directives that can name a host.
@@ -47,6 +48,10 @@ _LINE = validate.And(
 _URL = validate.Regexp(
     r"(https://[^\s\\]+|/(?![/\\])[^\s\\]*)\Z", error='Write an https URL or a path such as "/privacy".'
 )
+#: Where a link leads: printable ASCII without a backslash, and no ``user@`` before the host (RFC 3986 §7.6).
+_TARGET = re.compile(rf"(?:https://{_HOST}(?::\d{{1,5}})?(?=[/?#]|\Z)|/(?!/))[!-\[\]-~]*", re.IGNORECASE)
+_LONGEST_TARGET = 2000
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 #: A letter or digit at least, so that no ``"…"`` which was left to be filled in counts as written.
 _TEXT = validate.And(
     validate.Length(max=2000), validate.Regexp(r"[\W_]*[^\W_]", error="it says nothing; write a sentence.")
@@ -62,6 +67,36 @@ def _route(route: str) -> None:
         )
     if not _ROUTE.fullmatch(route):
         raise ValidationError('no path; write one below "/", such as "/checkout/*", with "*" only at its end.')
+
+
+def _page(page: str) -> None:
+    if page in ("*", "/*"):
+        raise ValidationError(
+            'it would be every page, whatever stands in its path; name parts of the site, such as "/news/*".'
+        )
+    if not _ROUTE.fullmatch(page):
+        raise ValidationError('no path; write one below "/", such as "/news/*", with "*" only at its end.')
+
+
+def _name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValidationError('Write small letters, digits, ".", "_" and "-", at most 64: "spring-2026".')
+    if name in RESERVED:
+        raise ValidationError(f'"{name}" means something else in tables and exports; write another name.')
+
+
+def _target(target: str) -> None:
+    if len(target) > _LONGEST_TARGET:
+        raise ValidationError(f"longer than {_LONGEST_TARGET:,} characters; write a shorter one.")
+    if not _TARGET.fullmatch(target):
+        raise ValidationError(
+            'neither an https URL nor a path; write "https://shop.example/offers" or "/offers", percent-encoded.'
+        )
+
+
+def _counted(lifetime: Lifetime) -> None:
+    if lifetime > LONGEST_COUNTED:
+        raise ValidationError("longer than 25 months; write a shorter time.")
 
 
 class _LifetimeField(fields.Field[Lifetime]):
@@ -194,6 +229,64 @@ class ServiceSchema(_Strict):
     version = fields.Integer(strict=True, validate=validate.Range(1, 9999))
 
 
+def _missing(remedy: str) -> dict[str, Any]:
+    return {"required": f"missing; {remedy}."}
+
+
+def _some(what: str) -> validate.Length:
+    return validate.Length(min=1, error=f"it is empty; name {what}, or remove the table.")
+
+
+class ExemptSchema(_Strict):
+    purpose = fields.String(
+        required=True, error_messages=_missing('write one that is declared with basis = "exempt", as purpose = "…"')
+    )
+    countries = fields.List(
+        fields.String(validate=_COUNTRY),
+        required=True,
+        validate=_some("a country"),
+        error_messages=_missing('name those whose law you have looked at, such as countries = ["FR"]'),
+    )
+
+
+class CampaignsSchema(_Strict):
+    purpose = fields.String(
+        required=True, error_messages=_missing('write a declared one that is for nothing else, as purpose = "…"')
+    )
+    names = fields.List(
+        fields.String(validate=_name),
+        required=True,
+        validate=_some("a campaign"),
+        error_messages=_missing('name what is counted, such as names = ["spring-2026"]'),
+    )
+
+
+class MailSchema(_Strict):
+    purpose = fields.String(
+        required=True, error_messages=_missing('write a declared one that is for nothing else, as purpose = "…"')
+    )
+    campaigns = fields.List(
+        fields.String(validate=_name),
+        required=True,
+        validate=_some("a campaign"),
+        error_messages=_missing('name what may be counted, such as campaigns = ["2026-05"]'),
+    )
+
+
+class AudienceSchema(_Strict):
+    purpose = fields.String()
+    k = fields.Integer(strict=True, validate=validate.Range(5, 1000, error="Write a whole number from 5 to 1000."))
+    retention = _LifetimeField(validate=_counted)
+    pages = fields.List(fields.String(validate=_page))
+    subdivisions = fields.List(fields.String(validate=_COUNTRY))
+    visitors = fields.Boolean()
+    epsilon = fields.Float(validate=validate.Range(0.01, 10, error="Write a number from 0.01 to 10."))
+    exempt = fields.Nested(ExemptSchema)
+    campaigns = fields.Nested(CampaignsSchema)
+    mail = fields.Nested(MailSchema)
+    links = fields.Dict(keys=fields.String(validate=_name), values=fields.String(validate=_target))
+
+
 class PolicySchema(_Strict):
     site = fields.String(required=True, validate=_ID)
     languages = fields.List(fields.String(validate=_LANGUAGE), validate=validate.Length(min=1))
@@ -202,6 +295,7 @@ class PolicySchema(_Strict):
     record = fields.Nested(RecordSchema)
     purposes = fields.Dict(keys=fields.String(validate=_ID), values=fields.Nested(PurposeSchema))
     services = fields.Dict(keys=fields.String(validate=_ID), values=fields.Nested(ServiceSchema))
+    audience = fields.Nested(AudienceSchema)
 
 
 class _DateField(fields.Field[date]):

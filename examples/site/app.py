@@ -17,6 +17,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.security import check_password_hash
 
 import content
+import demo_numbers
 import night_mode
 from demo_key import demo_key
 from flask_consentry import Consentry, consent, requires_consent
@@ -30,6 +31,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """Build the site. *config* wins over the environment (``FLASK_CONSENT_MODE=report`` and the like)."""
     app = Flask(__name__, instance_path=str(Path(__file__).resolve().parent / "instance"))
     app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax", MAX_CONTENT_LENGTH=64_000)
+    app.config["CONSENT_AUTHORIZE"] = may_see
     app.config.from_prefixed_env()
     app.config.update(config or {})
     if not app.config["SECRET_KEY"]:
@@ -38,7 +40,13 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.register_error_handler(404, lambda _: (render_template("not_found.html"), 404))
     app.context_processor(lambda: {"form_token": form_token, "night_mode": night_mode.is_on})
     Consentry(app)  # CONSENT 1: this line. It reads consent.toml beside this file and signs with SECRET_KEY.
+    app.cli.add_command(demo_numbers.command)
     return app
+
+
+def may_see(action: str) -> bool:
+    """CONSENT 4: who sees what is not for visitors. Members may see the numbers; without this there is no such page."""
+    return action == "report" and "member" in session
 
 
 @site.get("/")

@@ -23,7 +23,7 @@ from consent.ledger.record import new_id
 from consent.ledger.revocations import EVER
 from consent.version import VERSION
 
-from . import signals
+from . import recording, signals
 from .state import State
 from .visit import Visit
 
@@ -52,11 +52,15 @@ def withdraw(state: State, visit: Visit, subject: bytes, history: History | None
     state.ledger.revocations.add(revocation)
     if done_before:
         return Done(safe=True)
+    entry = _entry(state, visit, subject, revocation)
     try:
-        state.ledger.writer.keep(_entry(state, visit, subject, revocation))
+        kept = state.ledger.writer.keep(entry).record
     except StoreError as error:
         _LOG.error("a withdrawal was not recorded: %s", error)
         return Done(safe=False)
+    if kept.record_id == entry.record.record_id:
+        before = history.latest.decision if history and history.latest else None
+        recording.count(state, visit, dict.fromkeys(state.policy.purposes, False), before)
     return Done(safe=True)
 
 

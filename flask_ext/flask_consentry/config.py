@@ -74,7 +74,8 @@ class Settings:
     secret_keys: tuple[str | bytes, ...] = field(repr=False)
     #: ``CONSENT_PAGE_CAP``: the longest HTML page, in bytes, that is read and rewritten; 0: none is. Default 2 MiB.
     page_cap: int
-    #: ``CONSENT_GEOIP_DATABASE``: a GeoIP2 file; records then keep the country. Default: none.
+    #: ``CONSENT_GEOIP_DATABASE``: a file of regions; records then keep the country. Default: none, and the countries
+    #: that ship with the package are used for counting alone.
     geoip_database: Path | None
     #: ``CONSENT_RECORD_DEVICE``: whether grants keep a coarse device class and browser family. Default ``False``.
     record_device: bool

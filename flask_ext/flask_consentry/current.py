@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flask import Response, current_app, make_response, request
+from flask import Response, current_app, has_request_context, make_response, request
+from markupsafe import Markup
 
 from consent import Decision
 
-from . import render
+from . import counted, render, subjects
 from .state import KEY as STATE
 from .state import State
 from .visit import KEY, Visit
@@ -81,6 +83,47 @@ class CurrentConsent:
         return current.grants.variant
 
     @property
+    def subject(self) -> str | None:
+        """What ties this visitor's answers together, as text: 16 random bytes, no name and no address.
+
+        Keep it beside a subscription, for :meth:`email_beacon` and :meth:`link`. ``None`` for who allowed nothing, and
+        on a page that all visitors share.
+        """
+        found = self.decision
+        return subjects.to_text(found.subject) if found and found.subject else None
+
+    def email_beacon(self, campaign: str, subject: str | None) -> Markup:
+        """An ``<img>`` for an e-mail that counts that it was opened, or nothing where its reader does not allow that.
+
+        Works outside a request as well, in an application context.
+
+        :param campaign: One that ``[audience.mail]`` declares.
+        :param subject: What :attr:`subject` was when its reader answered; ``None``: nobody knows whether they allow it.
+        :raises PolicyError: the campaign is not declared.
+        :raises ValueError: *subject* is something else.
+        :raises ConfigError: outside a request, without ``SERVER_NAME``.
+        """
+        return counted.mail(state(), campaign, subject, now=_now())
+
+    def link(self, id: str, subject: str | None = None) -> str:  # noqa: A002  # as the policy calls it
+        """The absolute URL of a link that counts who follows it; where that is not allowed, of where it leads.
+
+        Works outside a request as well, in an application context.
+
+        :param id: One that ``[audience.links]`` declares.
+        :param subject: Whose e-mail it stands in, as for :meth:`email_beacon`; without one, the visitor of the current
+            request decides. Outside a request the link is not counted then.
+        :raises PolicyError: the link is not declared.
+        :raises ValueError: *subject* is something else.
+        :raises ConfigError: outside a request, without ``SERVER_NAME``.
+        """
+        current = None
+        if subject is None and has_request_context():
+            current = visit()
+            current.consulted = True
+        return counted.link(state(), current, id, subject, now=_now())
+
+    @property
     def shared(self) -> bool:
         """Whether all visitors share this page (``CONSENT_CACHE_MODE = "static"``), so that it may be kept whole."""
         return visit().shared
@@ -90,6 +133,10 @@ class CurrentConsent:
         current = visit()
         current.make_private()
         current.consulted = True
+
+
+def _now() -> datetime:
+    return visit().now if has_request_context() else state().clock()
 
 
 #: The current visitor's consent.

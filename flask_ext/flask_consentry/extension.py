@@ -14,7 +14,7 @@ from flask import Flask, request
 
 from consent import ConfigError, StoreError, policy
 
-from . import aside, jinja, jobs, publishing
+from . import aside, beacons, jinja, jobs, publishing
 from .config import Settings
 from .kinds import Clock, Entropy
 from .ledger import Ledger
@@ -74,12 +74,13 @@ class Consentry:
         app.extensions[KEY] = state
         background = app.extensions[jobs.KEY] = jobs.background(app, state)
         wake = background.wake if settings.background else bool
-        app.wsgi_app = Gate(app.wsgi_app, state, aside.renderer(app, state), wake)  # type: ignore[method-assign]  # Flask's documented way to add middleware
+        application = beacons.with_shortcut(app.wsgi_app, settings.url_prefix)
+        app.wsgi_app = Gate(application, state, aside.renderer(app, state), wake)  # type: ignore[method-assign]  # Flask's documented way to add middleware
         app.before_request_funcs.setdefault(None, []).insert(0, _enter)
         app.register_blueprint(blueprint(), url_prefix=settings.url_prefix)
         app.register_blueprint(well_known())
         jinja.install(app)
-        atexit.register(state.counters.flush)
+        atexit.register(lambda: state.counters.flush(now=self._clock()))
         if state.tally is not None:
             atexit.register(state.tally.flush)
 

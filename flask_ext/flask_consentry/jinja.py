@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, request, url_for
+from flask import Flask, request
 from jinja2 import nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from markupsafe import Markup, escape
 
-from consent import PolicyError, Problem
 from consent.gate.urls import is_covered, leads_home
 from consent.policy import Opens
 
-from . import render, stand_in
+from . import counted, render, stand_in
+from .counted import mistake
 from .current import consent, state, visit
 from .stand_in import Slot
 
@@ -124,7 +124,7 @@ def embed(
     """
     _check_covered(service, "frame-src", src)
     if poster is not None and not (poster.startswith("/") and leads_home(poster, host="")):
-        raise _mistake(f"services.{service}", f"the poster {poster} is not on this site", "Serve a copy of your own")
+        raise mistake(f"services.{service}", f"the poster {poster} is not on this site", "Serve a copy of your own")
     return _stands(
         Slot(
             id=stand_in.next_id(),
@@ -161,7 +161,7 @@ def widget(
     if script:
         _check_covered(service, "script-src", script)
     elif "<script" not in markup:
-        raise _mistake(f"services.{service}.embedding.script", "missing, so nothing would draw it", "Give its URL")
+        raise mistake(f"services.{service}.embedding.script", "missing, so nothing would draw it", "Give its URL")
     return _stands(
         Slot(
             id=stand_in.next_id(),
@@ -180,43 +180,37 @@ def _stands(slot: Slot) -> Markup:
     """What stands in *slot* for the current visitor."""
     key = f"services.{slot.service}"
     if not slot.title.strip():
-        raise _mistake(
-            key, "a frame or widget without a title", "Say in title what it is, for people who cannot see it"
-        )
+        raise mistake(key, "a frame or widget without a title", "Say in title what it is, for people who cannot see it")
     sides: tuple[object, ...] = (slot.width, slot.height)
     if not all(isinstance(side, int) and side > 0 for side in sides):
-        raise _mistake(key, f"{slot.width!r} × {slot.height!r} is no size", "Give width and height as whole CSS pixels")
+        raise mistake(key, f"{slot.width!r} × {slot.height!r} is no size", "Give width and height as whole CSS pixels")
     if slot.link is not None and not slot.link.startswith(("https://", "http://")):
-        raise _mistake(key, f"the link {slot.link} names no other site", "Write a whole https URL, or leave it out")
+        raise mistake(key, f"the link {slot.link} names no other site", "Write a whole https URL, or leave it out")
     token = stand_in.token_of(state(), slot)
     if token is None:
-        raise _mistake(
-            f"services.{slot.service}", f"the {slot.kind} {slot.title!r} is too long for a URL", "Shorten it"
-        )
+        raise mistake(f"services.{slot.service}", f"the {slot.kind} {slot.title!r} is too long for a URL", "Shorten it")
     if consent.allows(service=slot.service):
         return stand_in.opened(state(), slot, token)
     return stand_in.placeholder(state(), visit(), slot, token)
 
 
-def beacon(service: str | None = None, *, purpose: str = "statistics") -> Markup:
-    """A picture of one pixel that counts this page where it is granted, else nothing. Sets no cookie.
+def beacon(service: str | None = None, *, purpose: str | None = None) -> Markup:
+    """A picture of one pixel that counts this page where that is allowed, else nothing. Sets no cookie.
 
-    :param service: The declared service that it is; without one, the *purpose* decides.
+    :param service: The declared service that it is, of the purpose of ``[audience]``: its grant is needed then.
+    :raises PolicyError: the service is not declared for that, or *purpose* is given: it stands in the policy.
     """
-    allowed = consent.allows(service=service) if service else consent.allows(purpose)
-    if not allowed:
-        return Markup("")
-    token = state().beacons.token(service=service, purpose=purpose, page=visit().path)
-    src = url_for("consentry.beacon", token=token)
-    return Markup('<img src="{}" alt="" width="1" height="1">').format(src)
+    if purpose is not None:
+        raise mistake(
+            "audience.purpose", "consent_beacon() takes no purpose", f'Write [audience] purpose = "{purpose}" instead'
+        )
+    current = visit()
+    current.consulted = True
+    return counted.page(state(), current, request, service)
 
 
 def _check_covered(service: str, directive: str, src: str) -> None:
     hosts = state().policy.service(service).hosts.get(directive, ())
     if not leads_home(src, host=request.host) and not is_covered(src, hosts):
         key = f"services.{service}.hosts.{directive}"
-        raise _mistake(key, f"does not cover {src}", "Add its origin, or it could never load")
-
-
-def _mistake(key: str, message: str, remedy: str) -> PolicyError:
-    return PolicyError("the policy", [Problem(key, message, remedy)])
+        raise mistake(key, f"does not cover {src}", "Add its origin, or it could never load")

@@ -1,5 +1,7 @@
 """What goes on beside the requests: revocations are read, what waits is brought to the store, the log is signed.
 
+And the audience's days are closed when they are over.
+
 All of it can be done by hand as well, with ``CONSENT_BACKGROUND = False``: ``flask consent seal``.
 """
 
@@ -9,6 +11,7 @@ from collections.abc import Callable
 
 from flask import Flask
 
+from consent.audience import closing, noise
 from consent.ledger.background import Background, Job
 from consent.ledger.patience import answered_within
 from consent.ledger.revocations import EVERY
@@ -27,6 +30,10 @@ SEAL_EVERY = 5.0
 SHIP_EVERY = 1.0
 #: Seconds between two looks for records of erased subjects that came in late.
 _SWEEP_EVERY = 600.0
+#: Seconds between two looks for days of the audience that are over.
+_CLOSE_EVERY = 600.0
+#: Seconds between two looks whether the database of regions was replaced.
+_REGIONS_EVERY = 5.0
 #: Seconds until what was not published is tried again.
 _PUBLISH_EVERY = 30.0
 #: Seconds that all but the revocations wait for a server that is silent: no visitor waits for them.
@@ -37,7 +44,11 @@ def background(app: Flask, state: State) -> Background:
     """The jobs of *app*, whose threads start with the first request.
 
     Revocations have one to themselves: nothing else may delay what was taken back elsewhere.
+
+    :raises ConfigError: the policy asks for noise, and what makes it is not installed.
     """
+    if state.policy.audience.epsilon is not None:
+        noise.check()
     ledger, clock = state.ledger, state.clock
     published: list[object] = []
 
@@ -60,9 +71,11 @@ def background(app: Flask, state: State) -> Background:
         [
             _patient("publish", _PUBLISH_EVERY, publish),
             _patient("ship", SHIP_EVERY, ship),
-            _patient("count", COUNT_EVERY.total_seconds(), state.counters.flush),
+            _patient("count", COUNT_EVERY.total_seconds(), lambda: state.counters.flush(now=clock())),
+            Job("regions", _REGIONS_EVERY, state.regions.refresh),
             _patient("seal", SEAL_EVERY, lambda: seal(app, ledger, clock)),
             _patient("sweep", _SWEEP_EVERY, lambda: ledger.database.exists and ledger.eraser.sweep(now=clock())),
+            _patient("close", _CLOSE_EVERY, lambda: ledger.database.exists and close(state)),
         ],
     )
 
@@ -85,3 +98,11 @@ def seal(app: Flask, ledger: Ledger, clock: Clock) -> None:
             signals.send(app, signals.checkpoint_signed, size=done.size)
         if done.busy or not done.added:
             return
+
+
+def close(state: State) -> int:
+    """Publish the days that are over: how many. Drop those that are older than the policy keeps them."""
+    counts, audience, now = state.ledger.counts, state.policy.audience, state.clock()
+    closed = counts.close(closing.judge(audience), now=now) if counts.waiting(now=now) else 0
+    counts.forget(closing.kept_since(audience.retention, now=now))
+    return closed

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+
 from flask import request
 
-from consent import Answer, ConfigError, Decision, Duration
+from consent import Answer, ConfigError, Decision, Duration, Method
 from consent.audience.device import device
 from consent.grants import conflicts
 from consent.ledger import Entry, Event, KeptNotice, Record, Surface, draw_up, revocations
+from consent.ledger.patience import within
 from consent.ledger.record import new_id
 from consent.notice import Notice
 from consent.proof import canonical, lines
 from consent.version import VERSION
 
 from . import embeds, render
+from .asked import asked
 from .state import State
 from .submission import submission
 from .visit import Visit
 
+_LOG = logging.getLogger("consentry")
+
+#: Seconds that an answer waits at most for being counted: only where there is no work beside the requests.
+_TO_COUNT = 0.25
 #: Bytes that one thing of the site's may have in an export: a line, without the index, the leaf and the proof in it.
 LONGEST = lines.LONGEST - 16 * 1024
 
@@ -51,9 +60,23 @@ def keep(
         revokes=revocations.of(visit.decision, decision) if visit.decision and decision else None,
     )
     kept = state.ledger.writer.keep(entry).record
-    if entry.revokes and kept.record_id == record.record_id:  # an earlier answer's receipt begins before this one's
+    if kept.record_id != record.record_id:
+        return kept  # it was counted before, and an earlier answer's receipt begins before this one's
+    if entry.revokes:
         state.ledger.revocations.add(entry.revokes)
+    if decision is not None:
+        about = decision.answers if answer.method is Method.WITHDRAW else answer.asked
+        count(state, visit, {one: yes for one, yes in decision.answers.items() if one in about}, visit.decision)
     return kept
+
+
+def count(state: State, visit: Visit, answers: Mapping[str, bool], before: Decision | None) -> None:
+    """Count *answers* of purposes, given after those of *before*. What fails there is no matter of the visitor's."""
+    try:
+        with within(_TO_COUNT):
+            state.counting.answered(asked(visit.environ), answers, before.answers if before else {}, now=visit.now)
+    except Exception as error:  # noqa: BLE001  # and its text may hold what was sent
+        _LOG.error("a hit was not counted: %s", type(error).__name__)
 
 
 def take_effect(state: State, visit: Visit, decision: Decision) -> None:
@@ -111,11 +134,18 @@ def _record(
         gpc=visit.signals.gpc,
         gpc_conflict=conflicts(policy, answers, services, visit.signals),
         gpc_overridden=decision is not None and decision.gpc_overridden,
-        jurisdiction=state.regions.country(request.remote_addr) if state.regions and request.remote_addr else None,
+        jurisdiction=_jurisdiction(state),
         device_class=seen.kind if seen else None,
         browser=seen.browser if seen else None,
         sdk_version=VERSION,
     )
+
+
+def _jurisdiction(state: State) -> str | None:
+    """Only by a database that the operator chose: what ships with the package is for counting, not for records."""
+    if state.settings.geoip_database is None or not request.remote_addr:
+        return None
+    return state.regions.country(request.remote_addr)
 
 
 def _changes_nothing(previous: Decision | None, decision: Decision) -> bool:

@@ -13,9 +13,11 @@ from datetime import timedelta
 from flask import Flask
 
 from consent import ConfigError, Policy
-from consent.audience.beacons import Beacons
+from consent.audience.beacons import PAGE_LASTS, SKEW, Beacons
 from consent.audience.counters import Counters
+from consent.audience.counting import Counting
 from consent.audience.region import Regions
+from consent.audience.replays import Seen
 from consent.discovery import Tally
 from consent.gate.headers import HeaderGate, Mode
 from consent.gate.html import HtmlGate
@@ -44,6 +46,7 @@ KEY = "consentry"
 class State:
     """See the module.
 
+    :param seen: Which beacons of pages were seen lately.
     :param tally: What was seen on pages and is not declared; ``None`` where nobody is asked.
     :param cookie_names: Of the receipt cookie, over HTTP and over HTTPS: ``__Host-`` binds it to this host (RFC 6265bis
         §4.1.3).
@@ -62,13 +65,15 @@ class State:
     claims: Seal
     subjects: Seal
     beacons: Beacons
+    seen: Seen
     gate: HeaderGate
     pages: HtmlGate
     ledger: Ledger
     metrics: Metrics
     counters: Counters
+    counting: Counting
     tally: Tally | None
-    regions: Regions | None
+    regions: Regions
     standings: Standings
     cookie_names: tuple[str, str]
     marker: str
@@ -92,6 +97,13 @@ def build(
     metrics.listen(app)
     tally = Tally(within(_TO_COUNT)(kept.counts.add_sightings)) if _collects(settings) else None
     reporting = Reporting(f"{settings.url_prefix}/report", tally.add) if tally is not None else None
+    regions = _regions(settings, policy)
+    counters = Counters(
+        within(_TO_COUNT)(kept.counts.add),
+        k=policy.audience.k,
+        entropy=entropy,
+        every=None if settings.background else COUNT_EVERY,
+    )
     gate = HeaderGate(policy, mode=settings.mode, necessary=set(necessary), own=own | {marker}, reporting=reporting)
     return State(
         settings=settings,
@@ -104,14 +116,16 @@ def build(
         tickets=Seal(keys, site=policy.site, use="once"),
         subjects=Seal(keys, site=policy.site, use="subject"),
         claims=Seal(keys, site=policy.site, use="claim"),
-        beacons=Beacons(policy, keys),
+        beacons=Beacons(policy, keys, entropy),
+        seen=Seen(PAGE_LASTS + SKEW),
         gate=gate,
         pages=HtmlGate(policy),
         ledger=kept,
         metrics=metrics,
-        counters=Counters(within(_TO_COUNT)(kept.counts.add), every=None if settings.background else COUNT_EVERY),
+        counters=counters,
+        counting=Counting(policy, regions, counters),
         tally=tally,
-        regions=_regions(settings),
+        regions=regions,
         standings=Standings(policy, receipts, gate.cookies, kept.revocations),
         cookie_names=(plain, ("__Secure-" if settings.cookie_domain else "__Host-") + plain),
         marker=marker,
@@ -124,10 +138,11 @@ def _collects(settings: Settings) -> bool:
     return settings.reports in asked[settings.mode]
 
 
-def _regions(settings: Settings) -> Regions | None:
-    if settings.geoip_database is None:
-        return None
-    try:
-        return Regions(settings.geoip_database)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"CONSENT_GEOIP_DATABASE: {settings.geoip_database} cannot be used: {error}") from None
+def _regions(settings: Settings, policy: Policy) -> Regions:
+    regions = Regions(settings.geoip_database, subdivisions=policy.audience.subdivisions)
+    if settings.geoip_database is not None:  # what ships with the package is unpacked only where it is needed
+        try:
+            regions.open()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"CONSENT_GEOIP_DATABASE: {settings.geoip_database} cannot be used: {error}") from None
+    return regions

@@ -44,6 +44,7 @@ class Visit:
         "environ",
         "keys",
         "marker",
+        "plain",
         "revalidates",
         "shared",
         "state",
@@ -59,6 +60,8 @@ class Visit:
         self.consulted = False
         self.revalidates = False
         self.wraps: str | None = None
+        #: Whether the response is the same for every visitor: no cookie comes with it, of the site's own neither.
+        self.plain = False
         self._now: datetime | None = None
         self._standing: Standing | None = None
         self._decision: Decision | None = None

@@ -86,6 +86,8 @@ class Gate:
 
     def _outgoing(self, headers: Headers, visit: Visit) -> Headers:
         try:
+            if visit.plain:
+                return self._state.gate.plain(headers)
             return self._state.gate.outgoing(headers, visit)
         except Exception as error:  # noqa: BLE001  # a failure of ours opens nothing and breaks no page
             if self._state.gate.mode is not Mode.ENFORCE and visit.wraps is None:

@@ -11,7 +11,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const at = (...parts) => join(here, ...parts);
 
 const site = {
-  entryPoints: ["guard.ts", "banner.ts", "banner.css", "embed.css", "resize.ts"].map((name) => at("src", name)),
+  entryPoints: ["guard.ts", "banner.ts", "banner.css", "embed.css", "report.css", "resize.ts"].map((name) => at("src", name)),
   outdir: at("..", "..", "flask_ext", "flask_consentry", "static"),
   format: "iife",
   target: "es2020",

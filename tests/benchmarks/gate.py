@@ -103,7 +103,7 @@ def per_request(app: Flask, requests: Sequence[Environ]) -> float:
         answer = serve(request, start_response)
         for _ in answer:
             pass
-        answer.close()  # type: ignore[attr-defined]
+        getattr(answer, "close", bool)()
     return (time.perf_counter() - begin) / len(requests) * 1e6
 
 

@@ -634,7 +634,7 @@ def test_a_status_that_is_fine(keyed: Site) -> None:
     assert "waiting      0 records\n" in said
     assert re.search(rf"checkpoint   of 4 entries, signed \d+ seconds? ago by {key.public.id}\n", said)
     assert "anchored     never" in said
-    assert "0003" in said
+    assert "0004" in said
     found = json.loads(run(keyed, "status", "--json"))
     assert (found["status"], found["log"]["lag"], found["revocations"]) == ("fine", 0, 0)
     assert (found["warnings"], found["log"]["anchored"]) == ([], False)
@@ -811,10 +811,10 @@ def test_tables_are_made_where_there_are_none(database_url: str, tmp_path: Path)
             assert "Run: flask consent db upgrade" in before.output
         done = invoked("db", "upgrade")
         assert done.exit_code == 0, done.output
-        assert "from no tables to 0003" in done.output
+        assert "from no tables to 0004" in done.output
         assert "nothing to do" in invoked("db", "upgrade").output
         current = invoked("db", "current")
-        assert (current.exit_code, current.output.rstrip()[-4:]) == (0, "0003")
+        assert (current.exit_code, current.output.rstrip()[-4:]) == (0, "0004")
         assert invoked("status").exit_code == 0
 
 

@@ -203,7 +203,7 @@ def test_routes(site: Flask) -> None:
     """docs/configuration.md lists every route with its method."""
     page = text("configuration.md")
     rules = [rule for rule in site.url_map.iter_rules() if rule.endpoint.startswith("consentry")]
-    assert len(rules) == 12
+    assert len(rules) == 15
     for rule in rules:
         method = "POST" if "POST" in (rule.methods or ()) else "GET"
         assert f"| `{method} {rule.rule}` |" in page

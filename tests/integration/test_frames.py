@@ -1,4 +1,4 @@
-"""Frames, placeholders, wrapper documents and the page beacon."""
+"""Frames, placeholders and wrapper documents."""
 
 from __future__ import annotations
 
@@ -215,42 +215,6 @@ def test_a_frame_that_could_never_load_is_a_mistake(site: Site) -> None:
         render_template_string('{% consent "stats" %}{% endconsent %}')
     with site.app.test_request_context(), pytest.raises(PolicyError, match='write service="youtube"'):
         render_template_string('{% consent "youtube" %}{% endconsent %}')
-
-
-def test_the_beacon_counts_only_with_consent_and_never_tells(site: Site) -> None:
-    """One picture whatever happens; a hit counts once granted, for a person, and not after a withdrawal."""
-    browser = {"User_Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
-    assert "/consent/beacon/" not in site.get().text
-    site.accept()
-    found = re.search(r'src="(/consent/beacon/[^"]+\.gif)"', site.get("/news/1").text)
-    assert found
-    answers = [
-        site.get(found[1], **browser),
-        site.get(found[1], User_Agent="curl/8.0"),
-        site.get(found[1], Sec_Purpose="prefetch", **browser),
-        site.get("/consent/beacon/forged.gif", **browser),
-        site.client.head(found[1], headers={"User-Agent": browser["User_Agent"]}),
-    ]
-    site.form(answer="withdraw")
-    answers.append(site.get(found[1], **browser))
-    assert {a.status_code for a in answers} == {200}
-    assert {a.data for a in answers[:4]} == {answers[0].data}
-    assert len(answers[0].data) == 43
-    assert all("no-store" in a.headers["Cache-Control"] for a in answers)
-    assert not any("Set-Cookie" in a.headers for a in answers)
-    site.state.counters.flush()
-    with site.state.ledger.database._engine().connect() as connection:
-        rows = connection.exec_driver_sql("select day, dimension, value, count from consent_audience").all()
-    assert rows == [("2026-03-03", "page", "/news/1", 1)]
-
-
-def test_a_beacon_of_one_service_follows_that_service(site: Site) -> None:
-    """A visitor who allowed just the counter is counted."""
-    site.app.add_url_rule("/own", view_func=lambda: render_template_string('{{ consent_beacon("matomo") }}'))
-    assert "<img" not in site.get("/own").text
-    site.post(answer="custom", services=["matomo"], notice=site.token("/consent/preferences"))
-    assert "<img" in site.get("/own").text
-    assert "/consent/beacon/" not in site.get("/").text
 
 
 @pytest.fixture

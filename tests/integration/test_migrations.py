@@ -7,7 +7,7 @@ import random
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from threading import Barrier
 from typing import Any
 
@@ -17,10 +17,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from consent import StoreError
-from consent.ledger import Database, Event, Record, Store, snapshot, tables
+from consent.audience.closing import judge
+from consent.audience.counters import Tallied
+from consent.audience.view import closes_at
+from consent.ledger import Counts, Database, Event, Record, Store, snapshot, tables
 from consent.ledger.export.selection import Selection
 from consent.ledger.migrations import VERSION_TABLE, newest
 from consent.ledger.moments import milliseconds
+from consent.policy.audience import Audience
 from tests.entries import NOW, SITE, entry
 from tests.ledgers import Ledger, at_once, notice
 
@@ -197,6 +201,35 @@ def test_answers_of_the_version_before_come_into_the_log_in_their_order(ledger: 
     assert ledger.eraser.erase_subject(WHO, now=NOW).records == 3
     assert ledger.verify(signed).anchors == (len(entries) + 1,)
     assert ledger.verify(selection=Selection(subject=b"x" * 16)).exit_code == 0
+
+
+def test_counters_of_the_version_before_go_on_and_show_nothing(ledger: Ledger) -> None:
+    """Of what was counted before, nobody knows how many contributed. On SQLite by itself, when it is first used."""
+    ledger.database.upgrade("0003")
+    old = [
+        (SITE, "2026-03-03", "page", "/", 700),
+        (SITE, "2026-03-03", "page", "/a", 2**40),
+        ("b", "2026-03-03", "", "", 1),
+    ]
+    with ledger.database._engine(upgrade=False).begin() as connection:
+        for values in old:
+            given = {f"v{n}": value for n, value in enumerate(values)}
+            connection.execute(sa.text("INSERT INTO consent_audience VALUES (:v0, :v1, :v2, :v3, :v4)"), given)
+    ledger.database.close()
+    if ledger.database.is_postgresql:
+        ledger.database.upgrade()
+    counts, day = Counts(ledger.database, SITE), date(2026, 3, 3)
+    counts.add({(day, "page", "/"): Tallied(1, 4)})
+    found = [(row["value"], row["count"], row["contributors"]) for row in ledger.rows(tables.audience)]
+    assert found == [("/", 701, 4), ("/a", 2**40, 0)]
+    with pytest.raises(StoreError), ledger.database.write() as connection:  # the default was for the old ones alone
+        connection.execute(
+            sa.text("INSERT INTO consent_audience (site, day, dimension, value, count) VALUES ('', '', '', '', 1)")
+        )
+    assert counts.close(judge(Audience()), now=closes_at(day)) == 1
+    assert counts.days(since=day, until=day) == {}
+    assert [row["dimension"] for row in ledger.rows(tables.audience_day)] == [""]
+    assert ledger.database.current() == (newest(),)
 
 
 def test_an_upgrade_that_breaks_off_has_changed_nothing(ledger: Ledger) -> None:

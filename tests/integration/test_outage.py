@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ class Members:
     """Somebody who allowed statistics, before: their pages go on with the tracker, and their visits are counted."""
 
     def __init__(self, port: int, receipt: str) -> None:
-        token = Beacons(parse(SMALL), [SECRET]).token(service=None, purpose="statistics", page="/")
+        token = Beacons(parse(SMALL), [SECRET], os.urandom).for_page("/", now=datetime.now(UTC))
         self._beacon = urllib.request.Request(
             f"http://127.0.0.1:{port}/consent/beacon/{token}.gif",
             headers={"Cookie": f"{COOKIE}={receipt}", "User-Agent": _BROWSER},

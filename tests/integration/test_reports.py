@@ -283,8 +283,9 @@ def test_a_body_is_read_no_further_than_it_may_be_long(site: Site, headers: dict
 
 
 def test_it_is_for_sending_only(site: Site) -> None:
-    """No answer tells anything: GET is not allowed, a body is empty, and no cache keeps it."""
-    assert site.get("/consent/report").status_code == 405
+    """No answer tells anything: GET is for another page, a body is empty, and no cache keeps it."""
+    assert site.get("/consent/report").status_code == 404
+    assert site.client.put("/consent/report").status_code == 405
     answer = send(site, violation())
     assert (answer.data, answer.headers["Cache-Control"]) == (b"", "no-store")
 

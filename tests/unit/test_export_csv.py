@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from consent.ledger.export import csv_table
 from consent.ledger.export.shown import Shown
+from consent.spreadsheet import harmless
 from tests.shown import shown
 
 
@@ -25,19 +26,19 @@ def rows(*records: Shown) -> list[dict[str, str]]:
 )
 def test_cells_that_a_spreadsheet_would_run_are_neutralised(cell: str) -> None:
     """They get an apostrophe in front."""
-    assert csv_table.harmless(cell) == f"'{cell}"
+    assert harmless(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("cell", ["plain", "2026-03-03", "a=b", "1-2", "", "'x"])
 def test_other_cells_stay_as_they_are(cell: str) -> None:
     """An apostrophe is put only where it is needed."""
-    assert csv_table.harmless(cell) == cell
+    assert harmless(cell) == cell
 
 
 @given(st.text())
 def test_no_cell_begins_like_a_formula(cell: str) -> None:
     """Whatever a record says."""
-    assert csv_table.harmless(cell).lstrip()[:1] not in {"=", "+", "-", "@", "＝", "＋", "－", "＠"}
+    assert harmless(cell).lstrip()[:1] not in {"=", "+", "-", "@", "＝", "＋", "－", "＠"}
 
 
 def test_a_row_says_what_the_record_says() -> None:

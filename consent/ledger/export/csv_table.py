@@ -1,16 +1,15 @@
 """Records as CSV, for looking at: no evidence, since cells that a spreadsheet would run as a formula are altered.
 
-Sources: RFC 4180 (CSV); OWASP, "CSV Injection".
+Source: RFC 4180 (CSV).
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
+from ...spreadsheet import harmless
 from .shown import Shown
 
 #: The heading. ``index`` is the place in the log; empty where the record has none yet.
@@ -40,8 +39,6 @@ COLUMNS = (
     "supersedes",
     "sdk_version",
 )
-#: How a cell begins that a spreadsheet may run; the wide forms are what some keyboards for Asian languages write.
-_RUNS = re.compile(r"[\t\r\n\0]|\s*[=+\-@＝＋－＠]")
 _BLOCK = 1 << 16
 
 
@@ -66,9 +63,3 @@ def _cells(record: Shown) -> list[str]:
         "services": " ".join(record.fields["services"]),
     }
     return [harmless(said.get(name)) for name in COLUMNS]
-
-
-def harmless(value: Any) -> str:
-    """*value* as a cell that no spreadsheet runs: with an apostrophe in front, where it might."""
-    cell = "" if value is None else str(value)
-    return f"'{cell}" if _RUNS.match(cell) else cell

@@ -77,6 +77,6 @@ def _is_terminal() -> bool:
 
 
 def count(number: int, noun: str) -> str:
-    """``1 record``, ``2 records``, ``1 entry``, ``2 entries``."""
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    """``1 record``, ``2 records``, ``1 entry``, ``2 entries``, ``2 days``."""
+    plural = noun[:-1] + "ies" if noun.endswith("y") and noun[-2] not in "aeo" else noun + "s"
     return f"{number} {noun if number == 1 else plural}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, request
 
 from ..current import visit
-from . import decision, metrics, pages, receipt, report, wrapper
+from . import audience, beacon, decision, link, metrics, pages, receipt, report, wrapper
 
 
 def blueprint() -> Blueprint:
@@ -15,6 +15,7 @@ def blueprint() -> Blueprint:
     made.before_request(_answer_this_visitor)
     made.add_url_rule("/decision", "decision", decision.post, methods=["POST"])
     made.add_url_rule("/report", "report", report.post, methods=["POST"])
+    made.add_url_rule("/report", "audience", audience.get)
     made.add_url_rule("/preferences", "preferences", pages.preferences)
     made.add_url_rule("/receipt", "receipt", receipt.get)
     made.add_url_rule("/receipt", "receipt_wish", receipt.post, methods=["POST"])
@@ -22,7 +23,9 @@ def blueprint() -> Blueprint:
     made.add_url_rule("/banner", "banner", pages.banner)
     made.add_url_rule("/state", "state", pages.state_of_visitor)
     made.add_url_rule("/embed/<service>/<token>", "embed", wrapper.embed)
-    made.add_url_rule("/beacon/<token>.gif", "beacon", pages.beacon)
+    made.add_url_rule("/beacon/<token>.gif", "beacon", beacon.page)
+    made.add_url_rule("/open/<token>.gif", "open", beacon.mail)
+    made.add_url_rule("/link/<token>", "link", link.get)
     return made
 
 

@@ -1,28 +1,21 @@
-"""The other routes: preferences, the visitor's state, the page beacon, and the GPC support resource."""
+"""The other routes: preferences, the visitor's state, and the GPC support resource."""
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import Any
 
 from flask import Response, abort, jsonify, make_response, request
 
-from consent import ConsentError, TokenError
-from consent.audience.beacons import GIF
-from consent.audience.device import device
 from consent.gate.headers import Mode
 
 from .. import marker, render
-from ..current import consent
 from ..current import state as current_state
 from ..current import visit as current_visit
 from ..state import State
 from ..visit import Visit
 from .origin import safe_next
 from .problems import never_stored
-
-_LOG = logging.getLogger("consentry")
 
 #: Placeholders of one page whose forms work without a page load.
 _MOST_NOTICES = 100
@@ -73,23 +66,6 @@ def describe(state: State, visit: Visit) -> dict[str, Any]:
         "ask": bool(visit.asks),
         "rules": state.gate.browser_rules,
     }
-
-
-def beacon(token: str) -> Response:
-    """Count a page, if it may be counted; the answer never tells."""
-    state = current_state()
-    try:
-        said = state.beacons.read(token)
-        machine = device(request.user_agent.string).kind == "machine"
-        looked_at = request.method == "GET" and not request.headers.get("Sec-Purpose", "").startswith("prefetch")
-        granted = consent.allows(service=said.service) if said.service else consent.allows(said.purpose)
-        if looked_at and not machine and granted:
-            state.counters.add("page", said.page, now=current_visit().now)
-    except TokenError:
-        pass
-    except ConsentError as error:
-        _LOG.error("a page was not counted: %s", type(error).__name__)
-    return never_stored(Response(GIF, content_type="image/gif"))
 
 
 def gpc() -> Response:
