@@ -83,6 +83,11 @@ def region(code: str, words: Wording) -> str:
     return visible(f"{named} ({part})" if part else named)
 
 
+def on(days: int, shown: int) -> str:
+    """``on 19 of 28 days``, of a row that is shown on fewer than the *shown* days; else nothing."""
+    return f"on {days:,} of {shown:,} days" if days < shown else ""
+
+
 def day(of: date) -> str:
     """``22 November 2026``."""
     return f"{of.day} {_MONTHS[of.month - 1]} {of.year}"

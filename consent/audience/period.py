@@ -107,11 +107,12 @@ def period(since: str | None, until: str | None, *, now: datetime) -> Period:
     :raises PeriodError: they are no days, not over yet, or no period.
     """
     newest = last_closed(now)
-    end = _day(until) if until else newest
-    if end > newest:
-        raise PeriodError(f"{end} is not over: the newest day that can be shown is {newest}")
-    if since:
-        return Period(_day(since), end)
+    first, end = _day(since) if since else None, _day(until) if until else newest
+    for day in (first, end):
+        if day is not None and day > newest:
+            raise PeriodError(f"{day} is not over: the newest day that can be shown is {newest}")
+    if first is not None:
+        return Period(first, end)
     if end.toordinal() < USUAL:
         raise PeriodError(f"{end} is too early")
     return Period(end - (USUAL - 1) * _DAY, end)

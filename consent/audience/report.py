@@ -2,6 +2,9 @@
 
 Everything here is a sum of rows as they were published (:mod:`.view`); no counter and no clock is read. Sums of
 published rows tell nothing that the rows do not, so none of them needs a look of its own.
+
+A row is rarely shown on every day: on the others what it counts is within a larger row. So what it is a share of is the
+total of its own days, and of no others: divided by all days, half of three days would read as a twentieth of a month.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Protocol
 from . import dimensions, naming
 from .dimensions import ACCEPTED, REFUSED
 from .period import Period
-from .view import Kind, Sum, Table
+from .view import Kind, Table
 
 #: The dimensions of a report besides the answers, in the order in which they are told.
 ORDER = (
@@ -46,6 +49,32 @@ class Days(Protocol):
         """Those from *since* to *until*, both included."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A row over several days.
+
+    :param count: Hits on the days on which the row is shown; on the others they are in a row that holds more.
+    :param days: How many days those are, from 1.
+    :param of: All hits of those days.
+    """
+
+    label: str
+    kind: Kind
+    count: int
+    days: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """Which part it is of all hits of its own days, 0 to 1."""
+        return self.count / self.of if self.of else 0.0
+
+    @property
+    def mean(self) -> float:
+        """Hits of one of its days."""
+        return self.count / self.days
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """One dimension over a period.
@@ -53,13 +82,13 @@ class Section:
     :param rows: Values and groups, the largest first, then the rest, with the days on which each is shown.
     :param over_time: All hits of each step.
     :param days_over_time: Days of each step of which something is shown.
-    :param days: Days of the period.
+    :param days: Days of the period since there are numbers of anything.
     :param ks: How many distinct contributors a value had at least, in any of the days.
     :param epsilons: What noise was added; empty: the counts are exact.
     """
 
     dimension: str
-    rows: tuple[Sum, ...]
+    rows: tuple[Part, ...]
     over_time: OverTime
     days_over_time: tuple[int, ...]
     days: int
@@ -97,6 +126,11 @@ class Section:
         steps = zip(self.over_time, self.days_over_time, strict=True)
         return tuple(None if count is None else round(count / days) for count, days in steps)
 
+    @property
+    def names_nothing(self) -> bool:
+        """Whether all that is shown is the rest."""
+        return all(row.kind is Kind.OTHER for row in self.rows)
+
     def held(self, kind: Kind) -> int:
         """Hits in rows of *kind*."""
         return sum(row.count for row in self.rows if row.kind is kind)
@@ -113,6 +147,7 @@ class Answers:
 
     :param accepted: How often it was a yes; ``None``: that is shown of no day. Likewise *refused*.
     :param taken_back: How often a yes was taken back, on the days of which that is shown; they may be others.
+    :param taken_back_days: How many those are.
     :param over_time: The three of each step.
     """
 
@@ -121,6 +156,7 @@ class Answers:
     accepted: int | None
     refused: int | None
     taken_back: int | None
+    taken_back_days: int
     over_time: tuple[tuple[int | None, int | None, int | None], ...]
 
     @property
@@ -135,29 +171,39 @@ class Answers:
 class Region:
     """One row of both populations of visitors: who agreed to be counted, and whom the law lets a site count unasked.
 
-    They have nobody in common, so that their sum counts nobody twice.
+    They have nobody in common, so that their sum counts nobody twice. It is no share of anything: of some countries it
+    has those who were not asked, of others it has not.
+
+    :param agreed: ``None``: of them the region is shown on no day. Likewise *exempt*.
     """
 
     label: str
     kind: Kind
-    agreed: int
-    exempt: int
+    agreed: Part | None
+    exempt: Part | None
 
     @property
     def count(self) -> int:
-        """Both."""
-        return self.agreed + self.exempt
+        """Hits of both."""
+        return sum(part.count for part in (self.agreed, self.exempt) if part is not None)
+
+    @property
+    def mean(self) -> float:
+        """Hits of one day of both, each of the days on which the region is shown of it."""
+        return sum(part.mean for part in (self.agreed, self.exempt) if part is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """See the module.
 
+    :param since: The first day of which anything is shown; ``None``: there is none.
     :param sections: By dimension, in the order of :data:`ORDER`, those of which a day is known.
     :param answers: By purpose, in the order of the policy, then those that are asked about no more.
     """
 
     period: Period
+    since: date | None
     sections: Mapping[str, Section]
     answers: tuple[Answers, ...]
 
@@ -166,7 +212,7 @@ class Report:
 
     def section(self, dimension: str) -> Section:
         """That section; an empty one where nothing is shown of any day."""
-        return self.sections.get(dimension) or _Sums(self.period).section(dimension)
+        return self.sections.get(dimension) or _Sums(self.period).section(dimension, since=self.since)
 
     @property
     def all(self) -> tuple[Section, ...]:
@@ -177,10 +223,10 @@ class Report:
     def regions(self) -> tuple[Region, ...]:
         """The regions of both populations, the largest first, then the rest."""
         agreed, exempt = (
-            {(row.kind, row.label): row.count for row in self.section(dimension).rows}
+            {(row.kind, row.label): row for row in self.section(dimension).rows}
             for dimension in (dimensions.REGION, dimensions.EXEMPT_REGION)
         )
-        rows = [Region(key[1], key[0], agreed.get(key, 0), exempt.get(key, 0)) for key in agreed | exempt]
+        rows = [Region(key[1], key[0], agreed.get(key), exempt.get(key)) for key in agreed | exempt]
         return tuple(sorted(rows, key=lambda row: (row.kind is Kind.OTHER, -row.count, row.label)))
 
 
@@ -196,10 +242,12 @@ def report(days: Days, period: Period, *, purposes: Sequence[str] = ()) -> Repor
     asked = [*purposes, *sorted(set(known) - set(purposes))]
     nothing = _Sums(period)
     taken_back = found.get(dimensions.WITHDRAWAL, nothing)
+    since = min((sums.first for sums in found.values() if sums.first is not None), default=None)
     return Report(
         period=period,
-        sections={name: found[name].section(name) for name in ORDER if name in found},
-        answers=tuple(_answers(one, found.get(dimensions.answer(one), nothing), taken_back) for one in asked),
+        since=since,
+        sections={name: found[name].section(name, since=since) for name in ORDER if name in found},
+        answers=tuple(_answers(one, found.get(dimensions.answer(one), nothing), taken_back, since) for one in asked),
     )
 
 
@@ -211,15 +259,16 @@ def _take(tables: Mapping[str, Table], found: dict[str, _Sums], period: Period) 
         found[dimension].add(table)
 
 
-def _answers(purpose: str, sums: _Sums, taken_back: _Sums) -> Answers:
+def _answers(purpose: str, sums: _Sums, taken_back: _Sums, since: date | None) -> Answers:
     accepted, refused, back = sums.value(ACCEPTED), sums.value(REFUSED), taken_back.value(purpose)
     return Answers(
         purpose=purpose,
-        section=sums.section(dimensions.answer(purpose)),
+        section=sums.section(dimensions.answer(purpose), since=since),
         over_time=tuple(zip(accepted, refused, back, strict=True)),
         accepted=_sum(accepted),
         refused=_sum(refused),
         taken_back=_sum(back),
+        taken_back_days=taken_back.days(purpose),
     )
 
 
@@ -230,11 +279,14 @@ class _Sums:
     """
 
     def __init__(self, period: Period, *, apart: bool = False) -> None:
+        #: The first day of which anything is shown.
+        self.first: date | None = None
         self._period = period
         self._apart = apart
         self._starts = [step.since for step in period.steps]
         self._over_time: list[int | None] = [None] * len(self._starts)
         self._days: list[int] = [0] * len(self._starts)
+        #: Of each row by turns its count of a day and the total of that day.
         self._counts: tuple[tuple[Kind, defaultdict[str, list[int]]], ...] = tuple(
             (kind, defaultdict(list)) for kind in Kind
         )
@@ -246,18 +298,20 @@ class _Sums:
         """Add the days of *table*; none of them may have been added before."""
         (value, values), (group, groups), (_, rest) = self._counts
         for day, shown in table.days.items():  # hundreds of thousands of rows in all: what is left out here is time won
-            total = 0
+            total = sum([sum(column.values()) for column in shown.columns.values()])
             for kind, column in shown.columns.items():
                 counts = values if kind is value else groups if kind is group else rest
                 for label, count in column.items():
-                    counts[label].append(count)
-                    total += count
+                    both = counts[label]
+                    both.append(count)
+                    both.append(total)
                 if self._apart and kind is value:
                     self._add_apart(day, column)
             if shown.columns:
                 at = bisect(self._starts, day) - 1
                 self._days[at] += 1
                 _add(self._over_time, at, total)
+                self.first = day if self.first is None else min(day, self.first)
             self._ks.add(shown.k)
             self._epsilons.update(() if shown.epsilon is None else (shown.epsilon,))
 
@@ -270,19 +324,26 @@ class _Sums:
         """One value over time."""
         return tuple(self._values.get(label, [None] * len(self._starts)))
 
-    def section(self, dimension: str) -> Section:
-        """What was added."""
-        sums = (
-            Sum(label, kind, sum(counts), len(counts))
+    def days(self, label: str) -> int:
+        """Days on which one value is shown."""
+        return len(self._counts[0][1].get(label, ())) // 2
+
+    def section(self, dimension: str, *, since: date | None) -> Section:
+        """What was added.
+
+        :param since: The first day of which anything is known of any dimension.
+        """
+        parts = (
+            Part(label, kind, sum(both[::2]), len(both) // 2, sum(both[1::2]))
             for kind, found in self._counts
-            for label, counts in found.items()
+            for label, both in found.items()
         )
         return Section(
             dimension=dimension,
-            rows=tuple(sorted(sums, key=lambda row: (row.kind is Kind.OTHER, -row.count, row.label))),
+            rows=tuple(sorted(parts, key=lambda row: (row.kind is Kind.OTHER, -row.count, row.label))),
             over_time=tuple(self._over_time),
             days_over_time=tuple(self._days),
-            days=self._period.days,
+            days=(self._period.until - (since or self._period.since)).days + 1,
             ks=tuple(sorted(self._ks)),
             epsilons=tuple(sorted(self._epsilons)),
         )
@@ -314,11 +375,14 @@ def _said(section: Section) -> Iterator[str]:
         yield f"Estimates are cut off to multiples of {least}."
     other, grouped = section.held(Kind.OTHER), section.held(Kind.GROUP)
     if grouped:
-        yield f"By continent only: {_share(grouped, section.total, unit)}, of countries from which too few came."
+        yield (
+            f"By continent only: {_share(grouped, section.total, unit)}. These are countries of which too few came, if "
+            "any, and in each continent one at least, on purpose, that was large enough."
+        )
     if other:
         yield (
-            f"In “Other”: {_share(other, section.total, unit)}, which is what fewer than {least} {who} did on a day "
-            "and something larger beside it."
+            f"In “Other”: {_share(other, section.total, unit)}. It is what fewer than {least} {who} did on a day, if "
+            "anything, and as a rule something on purpose that was large enough."
         )
     if section.epsilons:
         spent = " and ".join(f"{one:g}" for one in section.epsilons)

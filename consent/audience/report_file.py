@@ -13,19 +13,23 @@ from typing import Any
 from ..spreadsheet import harmless
 from . import dimensions, naming
 from .period import Period
-from .report import Answers, Days, Report, Section
+from .report import Answers, Days, Part, Report, Section
 
 #: The heading of the CSV: a published row each line.
 COLUMNS = ("day", "dimension", "kind", "label", "count")
 
 
 def plain(report: Report) -> dict[str, Any]:
-    """*report* for a program, as JSON has it. Labels are codes as they were counted; ``name`` is for people."""
+    """*report* for a program, as JSON has it. Labels are codes as they were counted; ``name`` is for people.
+
+    ``count``, ``of`` (all hits) and ``share`` of a row are of the ``days`` on which it is shown, and of no others.
+    """
     steps = report.period.steps
     return {
         "from": report.period.since.isoformat(),
         "until": report.period.until.isoformat(),
         "days": report.period.days,
+        "first_shown": None if report.since is None else report.since.isoformat(),
         "unit": report.period.unit.value,
         "steps": [{"from": step.since.isoformat(), "until": step.until.isoformat()} for step in steps],
         "answers": [_plain_answers(one) for one in report.answers],
@@ -35,8 +39,8 @@ def plain(report: Report) -> dict[str, Any]:
                 "label": row.label,
                 "name": naming.name(dimensions.REGION, row.label, row.kind),
                 "kind": row.kind.value,
-                "agreed": row.agreed,
-                "exempt": row.exempt,
+                "agreed": None if row.agreed is None else _plain_part(row.agreed),
+                "exempt": None if row.exempt is None else _plain_part(row.exempt),
             }
             for row in report.regions
         ],
@@ -50,6 +54,7 @@ def _plain_answers(answers: Answers) -> dict[str, Any]:
         "accepted": answers.accepted,
         "refused": answers.refused,
         "taken_back": answers.taken_back,
+        "taken_back_days": answers.taken_back_days,
         "rate": None if answers.rate is None else round(answers.rate, 4),
         "over_time": {"accepted": accepted, "refused": refused, "taken_back": taken},
         **_plain_shown(answers.section),
@@ -66,13 +71,16 @@ def _plain_section(section: Section) -> dict[str, Any]:
                 "label": row.label,
                 "name": naming.name(section.dimension, row.label, row.kind),
                 "kind": row.kind.value,
-                "count": row.count,
-                "days": row.days,
+                **(_plain_part(row) if section.adds_up else {"count": row.count, "days": row.days}),
             }
             for row in section.rows
         ],
         **_plain_shown(section),
     }
+
+
+def _plain_part(part: Part) -> dict[str, Any]:
+    return {"count": part.count, "days": part.days, "of": part.of, "share": round(part.share, 4)}
 
 
 def _plain_shown(section: Section) -> dict[str, Any]:

@@ -39,10 +39,13 @@ class Series:
     counts: Sequence[int | None]
 
 
-def columns(labels: Sequence[str], series: Sequence[Series], *, described_by: str, width: int = NARROW) -> Markup:
+def columns(
+    labels: Sequence[str], series: Sequence[Series], *, named_by: str, described_by: str, width: int = NARROW
+) -> Markup:
     """A column for each of *labels*, those of later *series* in front of earlier ones; empty without a count.
 
-    :param described_by: Ids of the elements that say what is in the picture.
+    :param named_by: Id of the element that says in few words what the picture is of.
+    :param described_by: Id of the element that says what is in it.
     """
     drawn = [one for one in series if any(one.counts)]
     if not drawn:
@@ -54,7 +57,8 @@ def columns(labels: Sequence[str], series: Sequence[Series], *, described_by: st
             "class": "r-chart r-wide" if width == WIDE else "r-chart",
             "viewBox": _seen(width, len(drawn)),
             "role": "img",
-            "aria-labelledby": described_by,
+            "aria-labelledby": named_by,
+            "aria-describedby": described_by,
             "focusable": "false",
         },
     )

@@ -11,7 +11,7 @@ classes can be told apart.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -19,9 +19,12 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
+from consent.audience.continents import continent
+
 #: How many shades there are; the stylesheet has ``r-shade-1`` to this.
 SHADES = 5
-_STEPS = (1, 2, 5)
+#: Limits of classes begin with one of these: each is about half as large again as the one before.
+_STEPS = (10, 15, 20, 30, 50, 70)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,15 @@ class Shade:
 class Map:
     """A map to be put into a page.
 
-    :param legend: From the lightest shade, those that occur between the smallest and the largest.
+    :param legend: From the lightest shade, those that a country has.
     :param off: Countries with a count that the map is too coarse for, in their order.
+    :param hatched: Whether any country is hatched, as one of those that are told by continent.
     """
 
     picture: Markup
     legend: tuple[Shade, ...]
     off: tuple[str, ...]
+    hatched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +62,38 @@ class _World:
     countries: Mapping[str, str]
 
 
-def draw(counts: Mapping[str, int], *, described_by: str) -> Map:
+def draw(counts: Mapping[str, int], *, named_by: str, described_by: str, groups: Collection[str] = ()) -> Map:
     """The map of *counts*, by ISO 3166-1 alpha-2 code; countries that are not in it have no shade.
 
-    :param described_by: Ids of the elements that say what is in the picture.
+    :param named_by: Id of the element that says in few words what the picture is of.
+    :param described_by: Id of the element that says what is in it.
+    :param groups: Continents that have a row of their own: their countries without a count are hatched.
     """
     world = _world()
     legend = shades(counts.values())
     style = {country: one.style for country, n in counts.items() for one in legend if one.least <= n <= one.most}
-    paths = (
-        Markup('<path class="{}" d="{}"/>').format(style.get(country, "r-land"), path)
-        for country, path in world.countries.items()
-    )
+    rest = {country: "r-hatched" for country in world.countries if continent(country) in groups}
+    drawn = [(style.get(country) or rest.get(country, "r-land"), path) for country, path in world.countries.items()]
+    drawn.sort(key=lambda one: one[0].startswith("r-shade"))  # their outlines are in front of the others'
     picture = Markup(
-        '<svg class="r-map" viewBox="-4 -4 {} {}" role="img" aria-labelledby="{}" focusable="false">{}</svg>'
-    ).format(world.width + 8, world.height + 8, described_by, Markup("").join(paths))
-    return Map(picture, legend, tuple(country for country in counts if country not in world.countries))
+        '<svg class="r-map" viewBox="-4 -4 {} {}" role="img" aria-labelledby="{}" aria-describedby="{}" '
+        'focusable="false">{}</svg>'
+    ).format(
+        world.width + 8,
+        world.height + 8,
+        named_by,
+        described_by,
+        Markup("").join(Markup('<path class="{}" d="{}"/>').format(*one) for one in drawn),
+    )
+    off = tuple(country for country in counts if country not in world.countries)
+    return Map(picture, legend, off, any(name == "r-hatched" for name, _ in drawn))
 
 
 def shades(counts: Iterable[int]) -> tuple[Shade, ...]:
-    """Classes of *counts* with round limits, each some times as wide as the one before: a few countries have most."""
+    """Classes of *counts* with round limits, each some times as wide as the one before: a few countries have most.
+
+    Those in which there is nothing are left out.
+    """
     known = sorted(count for count in counts if count > 0)
     if not known:
         return ()
@@ -84,7 +101,8 @@ def shades(counts: Iterable[int]) -> tuple[Shade, ...]:
     edges = [known[0], *limits, known[-1] + 1]
     pairs = [(low, high - 1) for low, high in pairwise(edges) if low < high]
     first = SHADES - len(pairs)
-    return tuple(Shade(f"r-shade-{first + number}", *pair) for number, pair in enumerate(pairs, 1))
+    found = (Shade(f"r-shade-{first + number}", *pair) for number, pair in enumerate(pairs, 1))
+    return tuple(shade for shade in found if any(shade.least <= count <= shade.most for count in known))
 
 
 def _limits(least: int, most: int) -> list[int]:
@@ -99,9 +117,11 @@ def _limits(least: int, most: int) -> list[int]:
 
 
 def _round(number: float) -> int:
-    """*number* to one digit that is 1, 2 or 5; below 10, to a whole one."""
-    power: int = 10 ** max(0, len(str(int(number))) - 1)
-    return min((step * power * more for step in _STEPS for more in (1, 10)), key=lambda one: abs(one - number))
+    """*number* to what begins with one of :data:`_STEPS`; below 10, to a whole one."""
+    if number < 10:
+        return round(number)
+    power: int = 10 ** (len(str(int(number))) - 2)
+    return min((step * power for step in (*_STEPS, 100)), key=lambda one: abs(one - number))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -111,12 +112,13 @@ def test_a_strict_policy_has_nothing_to_object_to(
 def test_pictures_have_names_and_tables(page: Page, reporting: Site) -> None:
     """What a screen reader is told of a picture, and the table that a key opens."""
     page.goto(reporting.url + "/consent/report")
-    views = page.get_by_role("img", name="Page views Most: ")
+    views = page.get_by_role("img", name="Page views", exact=True)
     expect(views).to_be_visible()
-    expect(page.get_by_role("img", name="Regions 1")).to_be_visible()
+    expect(views).to_have_accessible_description(re.compile("^Most: "))
+    expect(page.get_by_role("img", name="Regions", exact=True)).to_have_accessible_description(re.compile("a day"))
     for _ in range(20):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.textContent") == "As a table":
+        if page.evaluate("document.activeElement.textContent") == "As a table: Page views":
             break
     page.keyboard.press("Enter")
     table = page.get_by_role("table", name="Page views")
@@ -151,6 +153,16 @@ def test_narrow_screens(browser: Browser, reporting: Site, direction: str) -> No
         ".filter(height => height > 0))"
     )
     assert smallest > 9, "labels can be read"
+    names = page.locator(".r-bars tbody th").evaluate_all("all => all.map(one => one.getBoundingClientRect().width)")
+    assert min(names) > 200, "a name has a line of its own"
+    assert (
+        page.locator(".r-card .r-bars").evaluate_all(
+            "all => all.filter(one => { const card = one.closest('.r-card').getBoundingClientRect();"
+            " const own = one.getBoundingClientRect(); return own.right > card.right || own.left < card.left }).length"
+        )
+        == 0
+    )
+    expect(page.get_by_role("table", name="Pages", exact=True).get_by_role("rowheader").first).to_have_text("/")
     context.close()
 
 
@@ -171,6 +183,38 @@ def test_contrast(browser: Browser, reporting: Site, looks: dict[str, Any]) -> N
     context.close()
 
 
+#: Contrasts that are not of text: outline of a shaded country and of a field with what is around (WCAG 2.2, 1.4.11).
+_SHAPES = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const light = (colour) => {
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3)
+      .map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+  };
+  const ratio = (one, other) => Math.max(light(one) / light(other), light(other) / light(one));
+  const style = (selector) => getComputedStyle(document.querySelector(selector));
+  const land = style(".r-key.r-land").backgroundColor;
+  return [
+    ratio(style(".r-map [class^=r-shade]").stroke, land),
+    ratio(style(".r-form input").borderTopColor, style(".r-form input").backgroundColor),
+    ratio(style(".r-form input").borderTopColor, style("html").backgroundColor),
+  ];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_of_shapes(browser: Browser, reporting: Site, scheme: Any) -> None:
+    """Every one has at least 3 to 1 (WCAG 2.2, 1.4.11)."""
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(reporting.url + "/consent/report")
+    ratios = page.evaluate(_SHAPES)
+    assert min(ratios) >= 3, ratios
+    context.close()
+
+
 def test_paper(browser: Browser, reporting: Site) -> None:
     """Dark on white whatever the screen is, and without what cannot be used there."""
     context = browser.new_context(color_scheme="dark")
@@ -180,5 +224,9 @@ def test_paper(browser: Browser, reporting: Site) -> None:
     expect(page.locator("html")).to_have_css("background-color", "rgb(255, 255, 255)")
     expect(page.locator("html")).to_have_css("color", "rgb(27, 36, 48)")
     expect(page.get_by_role("button", name="Show")).to_be_hidden()
-    expect(page.get_by_role("img", name="Regions 1")).to_be_visible()
+    expect(page.get_by_role("img", name="Regions", exact=True)).to_be_visible()
+    rows = page.locator("details.r-more tbody tr")
+    assert rows.count() > 3
+    for row in rows.all():
+        assert row.locator("td").first.bounding_box(), "what is folded away on a screen is printed"
     context.close()

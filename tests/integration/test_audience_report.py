@@ -22,17 +22,26 @@ from turbohtml import parse
 from werkzeug.test import TestResponse
 
 from consent import StoreError
-from consent.audience import dimensions
+from consent.audience import dimensions, embedded
 from consent.audience.view import OTHER, Day, Kind, Row
 from flask_consentry import audience_notes, charts, world
 from flask_consentry.charts import Series
 from flask_consentry.cli import consent_commands
 from tests import closed_days, geo
 
-from .conftest import Site
+from .conftest import SMALL, Site
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NEWEST = date(2026, 11, 22)
+
+CAMPAIGNS = """
+[audience.campaigns]
+purpose = "spring"
+names = ["spring-2026", "members-week"]
+[purposes.spring]
+text.en = { label = "Which campaign", description = "Counts by which campaign you came." }
+text.de = { label = "Welche Kampagne", description = "Zählt, durch welche Kampagne Sie kamen." }
+"""
 
 
 def may(action: str) -> bool:
@@ -114,13 +123,14 @@ def test_a_page_with_data(shown: Site) -> None:
     assert response.status_code == 200
     said = text(response)
     assert "1 to 7 November 2026 · 7 days, by day" in said
-    for heading in ("Page views", "Answers", "Regions", "Pages", "Campaigns", "Opened by readers", "Browsers"):
+    for heading in ("Page views", "Answers", "Regions", "Pages", "Opened by readers", "Browsers"):
         assert f">{heading}</h" in response.text
     tables = shown.state.ledger.counts.days(since=date(2026, 11, 1), until=date(2026, 11, 7))
     assert f"{tables['page'].total:,}" in said
     assert f"{tables['region'].total + tables['region_exempt'].total:,}" not in said, "the populations stay apart"
     assert response.text.count('<svg class="r-chart') == 2 + 3
     assert response.text.count('<svg class="r-map"') == 1
+    assert ">Campaigns</h" not in response.text, "the policy declares none"
     day = tables["page"].days[date(2026, 11, 3)]
     assert re.search(rf"3 November 2026</th><td[^>]*>{day.total:,}</td>", response.text)
 
@@ -211,9 +221,11 @@ def test_nothing_is_asked_of_others_and_nothing_is_inline(shown: Site) -> None:
         if name in ("href", "src", "action", "xlink:href") and value is not None
     ]
     assert len(addresses) >= 6
-    assert [address for address in addresses if not str(address).startswith("/consent/")] == []
+    source = embedded.source()
+    elsewhere = [address for address in addresses if not str(address).startswith("/consent/")]
+    assert elsewhere == [source.url, source.licence_url], "links that nobody follows by looking"
     assert "url(" not in html
-    assert "://" not in html.replace("https://creativecommons.org", "")
+    assert html.count("://") == 2
 
 
 def test_every_picture_is_named_and_has_a_table(shown: Site) -> None:
@@ -225,9 +237,7 @@ def test_every_picture_is_named_and_has_a_table(shown: Site) -> None:
     pictures = tree.select("svg[role=img]")
     assert len(pictures) == 6
     for picture in pictures:
-        named = str(picture.attrs["aria-labelledby"]).split()
-        assert set(named) <= set(ids)
-        assert len(named) == 2
+        assert {str(picture.attrs["aria-labelledby"]), str(picture.attrs["aria-describedby"])} <= set(ids)
     for other in tree.select("svg:not([role])"):
         assert other.attrs["aria-hidden"] == "true"
     levels = [int(element.tag[1]) for element in tree.select("h1, h2, h3, h4")]
@@ -237,6 +247,8 @@ def test_every_picture_is_named_and_has_a_table(shown: Site) -> None:
         assert table.select("caption")
         assert table.select("thead th[scope=col]")
     assert len(tree.select("details table")) >= 5
+    summaries = [element.text for element in tree.select("summary")]
+    assert len(summaries) == len(set(summaries)) >= 5
 
 
 def test_a_site_may_write_its_own(build: Callable[..., Site]) -> None:
@@ -263,8 +275,120 @@ def test_both_populations_are_told_apart(shown: Site) -> None:
     """Each number is there; the sum is of what was published."""
     of(shown, one_day(region={"FR": 100, OTHER: 40}, region_exempt={"FR": 70, OTHER: 31}, page={"/": 100, OTHER: 40}))
     html = get(shown).text
-    assert re.search(r"<bdi>France</bdi>.*?>100</td><td[^>]*>70</td><td[^>]*>170</td>", html, re.DOTALL)
+    assert re.search(
+        r"<bdi>France</bdi>.*?>100</td><td[^>]*>71 %</td><td[^>]*>70</td><td[^>]*>170</td>", html, re.DOTALL
+    )
     assert "Nobody is in both" in html
+
+
+SOME_DAYS = {
+    "link": {
+        NEWEST - timedelta(days=number): Day(
+            10, [Row("film" if number % 9 else "shop", Kind.VALUE, 50), Row(OTHER, Kind.OTHER, 50)]
+        )
+        for number in range(28)
+    },
+    "region": {
+        NEWEST - timedelta(days=number): Day(
+            10, [Row("IE" if number % 9 else "MT", Kind.VALUE, 50), Row(OTHER, Kind.OTHER, 50)]
+        )
+        for number in range(28)
+    },
+}
+
+
+def test_what_is_shown_on_some_days_has_a_share_of_these(shown: Site) -> None:
+    """Half of 4 of 28 days is a half, on the page, at the terminal and in JSON; each says on how many days."""
+    of(shown, SOME_DAYS)
+    html, said = get(shown).text, text(get(shown))
+    for name in ("shop", "Malta"):
+        assert re.search(rf"<bdi>{name}</bdi> <span[^>]*>on 4 of 28 days</span>.*?>200</td><td[^>]*>50 %</td>", html)
+    assert len(re.findall(r'<rect width="100" ', html)) == 6, "all bars are as long: each is of a half"
+    assert "Ireland (50 a day), Malta (50 a day)" in said
+    lines = [line for line in run(shown).stdout.splitlines() if line.startswith(("  shop", "  Malta"))]
+    assert len(lines) == 2
+    for line in lines:
+        assert re.search(r" 200 +50 %  █+ +on 4 of 28 days$", line)
+        assert len(line) <= 80
+    (row,) = (row for row in json.loads(run(shown, "--format", "json").stdout)["regions"] if row["label"] == "MT")
+    assert row["agreed"] == {"count": 200, "days": 4, "of": 400, "share": 0.5}
+
+
+def test_a_list_of_nothing_but_the_rest_is_a_sentence(build: Callable[..., Site]) -> None:
+    """On the page and at the terminal; and so are campaigns of which none is named."""
+    declared = SMALL + CAMPAIGNS
+    site = of(
+        build(declared, CONSENT_AUTHORIZE=may),
+        one_day(link={OTHER: 137}, region={OTHER: 80}, campaign={"none": 50, OTHER: 30}, page={"/": 50, OTHER: 30}),
+    )
+    page = get(site)
+    for said in (text(page), " ".join(run(site).stdout.split())):
+        assert "Links of newsletters: 137 clicks, and no link can be told by itself." in said
+        assert "Regions: 80 page views, and no region can be told by itself." in said
+        assert "Campaigns: and no campaign" not in said
+        assert "Campaigns: no campaign can be told by itself." in said
+        assert "100 %" not in said
+    assert ">Campaigns</h" not in page.text
+    assert "r-map" not in page.text.replace("r-map-name", "")
+
+
+def test_campaigns_have_a_list_where_one_is_named(build: Callable[..., Site]) -> None:
+    """If the policy declares some."""
+    days = one_day(campaign={"none": 50, "spring-2026": 20, OTHER: 30})
+    declared = build(SMALL + CAMPAIGNS, CONSENT_AUTHORIZE=may)
+    assert ">Campaigns</h" in get(of(declared, days)).text
+    assert "CAMPAIGNS" in run(declared).stdout
+    without = of(build(CONSENT_AUTHORIZE=may), days)
+    assert "Campaign" not in get(without).text
+    assert "CAMPAIGNS" not in run(without).stdout
+    assert "campaign" in json.loads(run(without, "--format", "json").stdout)["dimensions"]
+
+
+def test_an_empty_report_says_why(shown: Site) -> None:
+    """The usual reasons, on the page and at the terminal."""
+    for said in (text(get(shown)), " ".join(run(shown).stdout.split())):
+        assert "Only visitors who said yes to" in said
+        assert "needs 10 different public networks on one day" in said
+        assert "127.0.0.1" in said
+        assert "after 01:00 UTC of the next" in said
+        assert "docs/audience.md, “The report stays empty”" in said
+
+
+def test_an_empty_report_names_a_purpose_that_is_missing(build: Callable[..., Site]) -> None:
+    """Under which nothing is counted."""
+    site = of(build('site = "example"\n[controller]\nname = "Example Ltd"\n[purposes.social]\n', CONSENT_AUTHORIZE=may))
+    assert "the policy does not declare the purpose “statistics”" in text(get(site))
+
+
+def test_a_young_site_says_once_when_its_numbers_begin(shown: Site) -> None:
+    """Days before are no days of which something is missing."""
+    of(shown, closed_days.made_up(date(2026, 10, 1), 53))
+    for said in (text(get(shown, "?from=2025-01-01")), run(shown, "--from", "2025-01-01").stdout):
+        assert said.count("No numbers before 1 October 2026") == 1
+        assert "of the 691 days" not in said
+    by_month = text(get(shown, "?from=2025-01-01"))
+    assert re.search(r"Most: [^(;]*2026 \([\d,]+ a day\); fewest: [^(;]*2026 \([\d,]+ a day\)", by_month)
+    assert "No numbers before" not in text(get(shown))
+
+
+def test_equal_days_have_a_total(shown: Site) -> None:
+    """And no busiest one."""
+    answers = {
+        NEWEST - timedelta(days=n): Day(10, [Row("accepted", Kind.VALUE, 400), Row("refused", Kind.VALUE, 500)])
+        for n in range(28)
+    }
+    of(shown, {dimensions.answer("statistics"): answers})
+    assert "900 every day, 25,200 answers in all." in text(get(shown))
+
+
+def test_one_day_has_no_picture_over_time(shown: Site) -> None:
+    """One column would say nothing; the numbers are there."""
+    of(shown, closed_days.made_up(NEWEST, 1))
+    page = get(shown, f"?from={NEWEST}")
+    assert "r-chart" not in page.text
+    assert "said yes" in text(page)
+    assert re.search(r"Yes: \d+", text(page))
+    assert "As a table" not in page.text
 
 
 def test_the_terminal_table(shown: Site) -> None:
@@ -300,6 +424,7 @@ def test_the_report_as_files(shown: Site, tmp_path: Path) -> None:
     assert (said["site"], said["from"], said["until"]) == ("example", "2026-11-01", "2026-11-22")
     assert said["dimensions"]["page"]["total"] == said["dimensions"]["browser"]["total"] > 0
     assert "nro.net" in said["source"]
+    assert embedded.source().licence_url in said["source"]
     file = tmp_path / "report.csv"
     assert run(shown, "--format", "csv", "--from", "2026-11-01", "--output", str(file)).exit_code == 0
     rows = list(csv.DictReader(io.StringIO(file.read_bytes().decode(), newline="")))
@@ -346,8 +471,8 @@ def test_every_column_is_in_the_picture(counts: list[int | None], times: int, wi
     """Within its bounds, as high as its number; nothing where there is none; the same picture for the same numbers."""
     labels = [f"<{number}>" for number in range(len(counts))]
     series = [Series("r-all", counts)] * times
-    picture = charts.columns(labels, series, described_by="a b", width=width)
-    assert picture == charts.columns(labels, series, described_by="a b", width=width)
+    picture = charts.columns(labels, series, named_by="a", described_by="b", width=width)
+    assert picture == charts.columns(labels, series, named_by="a", described_by="b", width=width)
     if not any(counts):
         assert picture == ""
         return
@@ -364,9 +489,11 @@ def test_every_column_is_in_the_picture(counts: list[int | None], times: int, wi
 @given(st.dictionaries(st.sampled_from(["IE", "DE", "US", "MT", "XK", "GF"]), st.integers(1, 10**9)))
 def test_every_country_on_the_map_has_its_shade(counts: dict[str, int]) -> None:
     """That of the class of the legend which its number is in; others have none; what is not on it is named."""
-    drawn = world.draw(counts, described_by="a b")
+    drawn = world.draw(counts, named_by="a", described_by="b", groups=["150"])
     for shade, after in pairwise(drawn.legend):
-        assert shade.most + 1 == after.least
+        assert shade.most < after.least
+    for shade in drawn.legend:
+        assert any(shade.least <= count <= shade.most for count in counts.values())
     assert len(drawn.legend) <= world.SHADES
     for country, count in counts.items():
         path = world._world().countries.get(country)
@@ -375,7 +502,10 @@ def test_every_country_on_the_map_has_its_shade(counts: dict[str, int]) -> None:
         else:
             (style,) = (one.style for one in drawn.legend if one.least <= count <= one.most)
             assert f'class="{style}" d="{path}"' in drawn.picture
-    assert drawn.picture.count("r-land") == len(world._world().countries) - len(counts) + len(drawn.off)
+    bare = len(world._world().countries) - len(counts) + len(drawn.off)
+    assert drawn.picture.count("r-land") + drawn.picture.count("r-hatched") == bare
+    assert ('class="r-hatched"' in drawn.picture) == drawn.hatched
+    assert drawn.picture.count("r-hatched") > 20, "what is left of Europe"
 
 
 def test_the_map() -> None:

@@ -72,7 +72,51 @@ def test_a_section_says_what_is_missing_and_why() -> None:
     """In whole sentences, with how much and below what."""
     (empty, other) = made({"page": PAGES}).section("page").said
     assert empty == "Of 4 of the 7 days nothing is shown: there were too few page views, or none."
-    assert other.startswith("In “Other”: 126 of 219 page views (58 %), which is what fewer than 10 networks did")
+    assert other == (
+        "In “Other”: 126 of 219 page views (58 %). It is what fewer than 10 networks did on a day, if anything, "
+        "and as a rule something on purpose that was large enough."
+    )
+
+
+def test_a_share_is_one_of_the_days_on_which_a_row_is_shown() -> None:
+    """Half of everything on 3 of 28 days is a half, not a twentieth; the count stays what it is."""
+    links = {day(number): shown(("film", 60), (OTHER, 40, Kind.OTHER)) for number in range(28)}
+    links |= {day(number): shown(("shop", 50), (OTHER, 50, Kind.OTHER)) for number in (3, 9, 20)}
+    section = made({"link": links}, 28).section("link")
+    assert [(row.label, row.count, row.days, row.of, row.share, row.mean) for row in section.rows] == [
+        ("film", 1500, 25, 2500, 0.6, 60.0),
+        ("shop", 150, 3, 300, 0.5, 50.0),
+        (OTHER, 1150, 28, 2800, 1150 / 2800, 1150 / 28),
+    ]
+    said = {row["label"]: row for row in report_file.plain(made({"link": links}, 28))["dimensions"]["link"]["rows"]}
+    assert (said["shop"]["count"], said["shop"]["days"], said["shop"]["of"], said["shop"]["share"]) == (
+        150,
+        3,
+        300,
+        0.5,
+    )
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(1, 50)), min_size=1, max_size=6))
+def test_a_share_is_the_true_one_of_its_days(counted: list[dict[str, int]]) -> None:
+    """Worked out day by day, the slow way, and never more than all."""
+    pages = {day(number): shown(*values.items(), (OTHER, 30, Kind.OTHER)) for number, values in enumerate(counted)}
+    for row in made({"page": pages}).section("page").rows:
+        if row.kind is Kind.VALUE:
+            own = [values for values in counted if row.label in values]
+            assert row.count == sum(values[row.label] for values in own)
+            assert (row.days, row.of) == (len(own), sum(30 + sum(values.values()) for values in own))
+            assert 0 < row.share < 1
+
+
+def test_days_before_the_first_number_are_no_gap() -> None:
+    """They are said once, not in each section."""
+    made_ = made({"page": {day(5): shown(("/", 30))}, "link": {day(6): shown(("film", 30))}})
+    assert made_.since == day(5)
+    assert [made_.section(name).days for name in ("page", "link", "open")] == [2, 2, 2]
+    assert made_.section("link").said == ("Of 1 of the 2 days nothing is shown: there were too few clicks, or none.",)
+    assert report_file.plain(made_)["first_shown"] == "2026-11-07"
+    assert made({}).since is None
 
 
 def test_continents_and_noise_are_said() -> None:
@@ -82,7 +126,7 @@ def test_continents_and_noise_are_said() -> None:
         day(1): shown(("DE", 70), (OTHER, 60, Kind.OTHER), k=20, epsilon=0.5),
     }
     said = " ".join(made({"region": regions}, 2).section("region").said)
-    assert "By continent only: 20 of 230 page views (9 %)" in said
+    assert "By continent only: 20 of 230 page views (9 %). These are countries of which too few came, if any" in said
     assert "fewer than 10 to 20 networks" in said
     assert "epsilon 0.5" in said
     mails = {day(0): shown(("may", 20), (OTHER, 30, Kind.OTHER))}
@@ -113,6 +157,7 @@ def test_answers_of_each_purpose() -> None:
     assert [one.purpose for one in found] == ["social", "statistics", "gone"]
     statistics = found[1]
     assert (statistics.accepted, statistics.refused, statistics.taken_back, statistics.rate) == (50, 50, 25, 0.5)
+    assert statistics.taken_back_days == 2
     assert statistics.over_time == ((30, 10, None), (None, None, None), (20, 40, 12), (None, None, 13))
     assert "said yes, or fewer said no" in statistics.section.said[0]
 
@@ -124,11 +169,16 @@ def test_both_populations_of_regions_stay_apart() -> None:
         "region_exempt": {day(0): shown(("FR", 40), (OTHER, 33, Kind.OTHER)), day(1): shown(("FR", 41))},
     }
     rows = made(tables, 2).regions
-    assert [(row.label, row.agreed, row.exempt, row.count) for row in rows] == [
-        ("FR", 20, 81, 101),
-        ("DE", 50, 0, 50),
-        (OTHER, 30, 33, 63),
+    parts = [
+        (row.label, *((part.count, part.days, part.of) if part else None for part in (row.agreed, row.exempt)))
+        for row in rows
     ]
+    assert parts == [
+        ("FR", (20, 1, 100), (81, 2, 114)),
+        ("DE", (50, 1, 100), None),
+        (OTHER, (30, 1, 100), (33, 1, 73)),
+    ]
+    assert [(row.count, row.mean) for row in rows] == [(101, 60.5), (50, 50.0), (63, 63.0)]
 
 
 def test_visitors_are_not_added_up() -> None:
@@ -200,6 +250,7 @@ def test_the_usual_period() -> None:
     [
         ("2026-11-03", "2026-11-02", "name the earlier day first"),
         ("2026-11-03", "2026-11-23", "2026-11-23 is not over"),
+        ("2030-01-01", "", "2030-01-01 is not over: the newest day that can be shown is 2026-11-22"),
         ("2020-01-01", "2026-11-02", "days are too many"),
         ("2026-02-30", "", "2026-02-30 is no day"),
         ("20261102", "", "is no day"),
@@ -231,9 +282,17 @@ def test_json_holds_codes_and_names() -> None:
     assert (pages["days_shown"], pages["k"], pages["epsilon"]) == (1, [10], [])
     assert pages["not_shown"] == ["Of 1 of the 2 days nothing is shown: there were too few page views, or none."]
     assert said["dimensions"]["region"]["rows"] == [
-        {"label": "IE", "name": "Ireland", "kind": "value", "count": 20, "days": 1}
+        {"label": "IE", "name": "Ireland", "kind": "value", "count": 20, "days": 1, "of": 20, "share": 1.0}
     ]
-    assert said["regions"] == [{"label": "IE", "name": "Ireland", "kind": "value", "agreed": 20, "exempt": 0}]
+    assert said["regions"] == [
+        {
+            "label": "IE",
+            "name": "Ireland",
+            "kind": "value",
+            "agreed": {"count": 20, "days": 1, "of": 20, "share": 1.0},
+            "exempt": None,
+        }
+    ]
     assert said["answers"][0]["over_time"] == {"accepted": [None] * 2, "refused": [None] * 2, "taken_back": [None] * 2}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from unicodedata import east_asian_width
 
@@ -11,7 +11,7 @@ import click
 
 from consent.audience import dimensions, naming, report_file
 from consent.audience.period import Period, PeriodError, period
-from consent.audience.report import Answers, Report, Section, percent
+from consent.audience.report import Answers, Part, Report, Section, percent
 from consent.audience.report import report as made_of
 from consent.audience.view import Kind
 
@@ -24,6 +24,7 @@ _WIDTH, _NAME = 80, 32
 #: Rows of a dimension that a terminal shows.
 _MOST = 15
 _BARS = " ▁▂▃▄▅▆▇█"
+_ACROSS = " ▏▎▍▌▋▊▉█"
 
 
 @click.command("report")
@@ -74,7 +75,7 @@ def _json(state: State, about: Period) -> Iterator[bytes]:
         "site": state.policy.site,
         **report_file.plain(_report(state, about)),
         "how": list(audience_notes.how(state.policy)),
-        "source": audience_notes.source(state),
+        "source": audience_notes.source(state).plain,
     }
     yield json.dumps(said, indent=2, ensure_ascii=False).encode() + b"\n"
 
@@ -92,9 +93,13 @@ def _lines(state: State, shown: Report) -> Iterator[str]:
     days, unit = count(shown.period.days, "day"), shown.period.unit.value
     yield f"Audience of {state.policy.site}, {naming.span(shown.period.since, shown.period.until)}"
     yield f"{days}, by {unit}, UTC"
+    if shown.since is not None and shown.since > shown.period.since:
+        yield f"No numbers before {naming.day(shown.since)}"
     if not any(section.shown for section in shown.all):
         yield ""
-        yield "Nothing was counted in these days, or too little to be shown."
+        yield "Nothing was counted in these days, or too little to be shown. The usual reasons:"
+        for sentence in audience_notes.why_empty(state.policy):
+            yield from _wrapped(sentence, "  - ")
     pages = shown.section(dimensions.PAGE)
     if pages.shown:
         yield from _heading("Page views", f"{pages.total:,}, {pages.mean:,} a day")
@@ -106,15 +111,18 @@ def _lines(state: State, shown: Report) -> Iterator[str]:
         yield from _heading("Answers", "")
         for one in shown.answers:
             yield from _answers(audience_notes.label(state.policy, one.purpose), one)
-    yield from _regions(shown)
     for name, section in shown.sections.items():
-        if name not in (dimensions.REGION, dimensions.EXEMPT_REGION, dimensions.VISITORS, dimensions.WITHDRAWAL):
+        is_told = name != dimensions.CAMPAIGN or state.policy.audience.campaigns is not None
+        if section.adds_up and is_told:
             yield from _section(section)
     yield from _heading("What is not shown, and why", "")
     for sentence in audience_notes.how(state.policy):
         yield from _wrapped(sentence, "  - ")
     yield ""
-    yield from _wrapped(audience_notes.source(state), "")
+    source = audience_notes.source(state)
+    yield from _wrapped(source.text, "")
+    for words, address in source.links:
+        yield f"{words}: {address}"
 
 
 def _heading(title: str, number: str) -> Iterator[str]:
@@ -133,54 +141,46 @@ def _answers(label: str, answers: Answers) -> Iterator[str]:
     for word, number, steps in (("yes", answers.accepted, accepted), ("no", answers.refused, refused)):
         yield f"    {word:<10} {number:>9,}  {percent(number, both):>9}  {_spark(steps, highest)}"
     if answers.taken_back is not None:
-        yield f"    of these taken back {answers.taken_back:,}"
+        on = naming.on(answers.taken_back_days, answers.section.shown)
+        yield f"    of these taken back {answers.taken_back:,} {on}"
     for sentence in answers.section.said:
         yield from _wrapped(sentence, "    ")
-
-
-def _regions(shown: Report) -> Iterator[str]:
-    rows = shown.regions
-    if not rows:
-        return
-    total = sum(row.count for row in rows)
-    exempt = shown.section(dimensions.EXEMPT_REGION)
-    yield from _heading("Regions", f"{total:,} page views")
-    if exempt.shown:
-        agreed = shown.section(dimensions.REGION)
-        yield from _wrapped(
-            f"{agreed.total:,} of visitors who agreed, {exempt.total:,} of others who need not be asked.", "  "
-        )
-    named = ((naming.name(dimensions.REGION, row.label, row.kind), row.count, row.kind) for row in rows)
-    yield from _bars(list(named), total)
-    yield from _said(shown.section(dimensions.REGION))
-    if exempt.shown:
-        yield from _said(exempt, "Of those who need not be asked: ")
 
 
 def _section(section: Section) -> Iterator[str]:
     total = f"{section.total:,} {naming.unit(section.dimension)}" if section.shown else "not shown"
     yield from _heading(naming.title(section.dimension), total)
-    rows = [(naming.name(section.dimension, row.label, row.kind), row.count, row.kind) for row in section.rows]
-    yield from _bars(rows, section.total)
-    yield from _said(section)
-
-
-def _said(section: Section, of: str = "") -> Iterator[str]:
+    if untold := audience_notes.untold(section):
+        yield from _wrapped(untold, "  ")
+        return
+    yield from _bars(section)
     for sentence in section.said:
-        yield from _wrapped(of + sentence, "  ")
+        yield from _wrapped(sentence, "  ")
 
 
-def _bars(rows: Sequence[tuple[str, int, Kind]], total: int) -> Iterator[str]:
-    """The largest rows and the rest, with a bar each."""
-    named = [row for row in rows if row[2] is not Kind.OTHER]
-    shown = [*named[:_MOST], *(row for row in rows if row[2] is Kind.OTHER)]
-    longest = max((number for _, number, _ in rows), default=1)
-    room = _WIDTH - 2 - _NAME - 1 - 10 - 2 - 10 - 1
-    for name, number, _ in shown:
-        bar = "█" * max(1, round(room * number / longest))
-        yield f"  {_fit(name, _NAME)} {number:>10,}  {percent(number, total):>9}  {bar}"
+def _bars(section: Section) -> Iterator[str]:
+    """The largest rows and the rest, with a bar each, and on how many days each is shown, if not on all."""
+    named = [row for row in section.rows if row.kind is not Kind.OTHER]
+    shown = [*named[:_MOST], *(row for row in section.rows if row.kind is Kind.OTHER)]
+    longest = max((row.share for row in section.rows), default=0) or 1
+    days = max((len(naming.on(row.days, section.shown)) for row in shown), default=0)
+    room = _WIDTH - 2 - _NAME - 1 - 10 - 2 - 9 - 2 - (days + 1 if days else 0)
+    for row in shown:
+        bar = _bar(room * row.share / longest)
+        yield f"  {_row(section, row)}  {bar:<{room}} {naming.on(row.days, section.shown)}"
     if len(named) > _MOST:
         yield f"  and {len(named) - _MOST:,} more: --format csv"
+
+
+def _row(section: Section, row: Part) -> str:
+    name = naming.name(section.dimension, row.label, row.kind)
+    return f"{_fit(name, _NAME)} {row.count:>10,}  {percent(row.count, row.of):>9}"
+
+
+def _bar(length: float) -> str:
+    """A bar of *length* columns, to an eighth of one."""
+    whole, eighths = divmod(max(1, round(8 * length)), 8)
+    return _ACROSS[-1] * whole + _ACROSS[eighths].strip()
 
 
 def _spark(counts: Iterable[int | None], highest: int = 0) -> str:
