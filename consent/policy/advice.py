@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .audience import Audience
 from .model import LONGEST_USUAL, NECESSARY, Basis, Kind, Policy, Service
 
 
@@ -45,16 +44,35 @@ def advise(policy: Policy) -> Iterator[Advice]:
     if policy.retention and policy.retention < policy.lifetime:
         remedy = "Keep them for as long as anybody may ask for the proof, which is longer than an answer stands"
         yield Advice("record.retention", "records may be deleted as soon as their answer ends", remedy)
-    counted = policy.audience.purposes if policy.audience != Audience() else ()
     for purpose in policy.purposes:
-        if not policy.services_of[purpose] and purpose not in counted:
+        if not policy.services_of[purpose] and purpose not in policy.audience.purposes:
             remedy = "Declare a service for it, or remove it: visitors are asked for something that never runs"
             yield Advice(f"purposes.{purpose}", "a purpose without a service", remedy)
-    if counted and counted[0] in policy.purposes and policy.purposes[counted[0]].basis is not Basis.CONSENT:
-        remedy = "Give its purpose the basis consent; [audience.exempt] is for countries whose law you have looked at"
-        yield Advice("audience.purpose", "visitors of every country are counted without a yes", remedy)
+    yield from _about_audience(policy)
     for service in policy.services.values():
         yield from _about(service)
+
+
+def _about_audience(policy: Policy) -> Iterator[Advice]:
+    """Pages are counted under ``statistics`` where there is no table ``[audience]``, too."""
+    audience = policy.audience
+    purpose = policy.purposes.get(audience.purpose)
+    if purpose is not None and purpose.basis is not Basis.CONSENT:
+        remedy = f'Write basis = "consent" in [purposes.{purpose.id}]'
+        remedy += "; [audience.exempt] is for countries whose law you have looked at"
+        yield Advice("audience.purpose", "visitors of every country are counted without a yes", remedy)
+    needed = audience.pages or audience.visitors or audience.campaigns or audience.links
+    if purpose is None and audience.written and (needed or not (audience.exempt or audience.mail)):
+        remedy = f"Add [purposes.{audience.purpose}], or name another purpose in [audience]"
+        yield Advice("audience.purpose", "it is not declared, so that no pages and no links are counted", remedy)
+    names = {
+        "audience.mail.campaigns": audience.mail.campaigns if audience.mail else (),
+        "audience.links": audience.links,
+    }
+    for key, declared in names.items():
+        if len(declared) == 1:
+            remedy = "Declare two more: what was shown the least goes into Other each day, needed or not"
+            yield Advice(key, "a single one is never shown", remedy)
 
 
 def _about(service: Service) -> Iterator[Advice]:

@@ -16,6 +16,8 @@ from ..lifetime import Lifetime
 
 #: Nothing that was counted is kept for longer.
 LONGEST_COUNTED = Lifetime(months=25)
+#: Days are deleted whole, and closed after their end: a shorter time would leave nothing to read.
+SHORTEST_COUNTED = Lifetime.parse("7 days")
 #: Words that tables and exports have a meaning for: no campaign, no link is called so.
 RESERVED = frozenset({"none", "other"})
 
@@ -62,13 +64,14 @@ class Audience:
 
     :param purpose: The purpose under which pages are counted. Where the policy does not declare it, none is.
     :param k: Distinct contributors that a number which is shown has at least, 5 to 1000.
-    :param retention: How long closed days are kept, at most 25 months.
+    :param retention: How long closed days are kept, 7 days to 25 months.
     :param pages: Paths that are counted one by one, ``*`` at the end for all below; every other page as its route.
     :param subdivisions: ISO 3166-1 alpha-2 codes of countries that are told by subdivision.
     :param visitors: Whether to estimate, day by day, how many visitors there were.
     :param epsilon: Noise: the epsilon of one hit over all tables of one day, 0.01 to 10; ``None`` for none.
     :param links: Where the links of newsletters lead, by id: an https URL, or a path of the site; copied, then
         read-only.
+    :param written: Whether the policy has the table. It changes nothing of what is counted.
     """
 
     purpose: str = "statistics"
@@ -82,6 +85,7 @@ class Audience:
     campaigns: Campaigns | None = None
     mail: Mail | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    written: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "links", MappingProxyType(dict(self.links)))

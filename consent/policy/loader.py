@@ -162,7 +162,7 @@ def _embedding_contradictions(key: str, fields: Mapping[str, Any]) -> Iterator[P
 
 
 def _audience_contradictions(data: Mapping[str, Any]) -> Iterator[Problem]:
-    """Purposes that are not there, on another ground, or used twice; countries that are none."""
+    """Purposes that are not there, on another ground, or used twice; countries that are none; visitors with noise."""
     audience = data.get("audience", {})
     declared = data.get("purposes", {})
     bases = {purpose: fields.get("basis", Basis.CONSENT) for purpose, fields in declared.items()}
@@ -181,6 +181,11 @@ def _audience_contradictions(data: Mapping[str, Any]) -> Iterator[Problem]:
         elif taken.setdefault(purpose, key) != key:
             remedy = "Declare one for this alone, so that visitors are asked about each"
             yield Problem(key, f'"{purpose}" is the purpose of {taken[purpose]}, too', remedy)
+    if audience.get("visitors") and "epsilon" in audience:
+        remedy = (
+            "Remove one of them: how much one visitor changes the estimate has no bound, so no noise would cover it"
+        )
+        yield Problem("audience.visitors", "no visitors are estimated where there is an epsilon", remedy)
     countries = {"subdivisions": audience.get("subdivisions", ())}
     countries["exempt.countries"] = audience.get("exempt", {}).get("countries", ())
     for key, codes in countries.items():
@@ -212,7 +217,7 @@ def _build(data: Mapping[str, Any]) -> Policy:
         lifetime=lifetime,
         refusal_lifetime=decision.get("refusal_lifetime", lifetime),
         retention=data.get("record", {}).get("retention"),
-        audience=_audience(data.get("audience", {})),
+        audience=_audience(data["audience"]) if "audience" in data else Audience(),
         source=json.dumps(PolicySchema().dump(data), sort_keys=True, ensure_ascii=False, default=str),
     )
 
@@ -258,7 +263,7 @@ def _audience(fields: Mapping[str, Any]) -> Audience:
         given["pages"] = _once(given["pages"])
     if "subdivisions" in given:
         given["subdivisions"] = frozenset(given["subdivisions"])
-    return Audience(**given)
+    return Audience(**given, written=True)
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:

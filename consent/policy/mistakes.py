@@ -55,6 +55,7 @@ _KEYS = sorted(
 #: Keys of a service whose value is a list of tables.
 _LISTS = re.compile(r"services\.[^.]+\.(?:vendor_)?cookies\b")
 _PURPOSE = re.compile(r"services\.[^.]+\.purpose")
+_TYPES = {"Not a valid string.": "Write it in quotes", "Not a valid list.": "Write a list, between [ and ]"}
 
 
 def read(messages: Any, purposes: Sequence[str] = (), path: tuple[str, ...] = ()) -> Iterator[Problem]:
@@ -99,7 +100,8 @@ def _mistyped(key: str, message: str) -> Problem:
     if message == "Not a valid mapping type.":
         name = key.rsplit(".", 1)[-1]
         return Problem(key, "not a table", f"Write {name} = {{ … }}, with its keys between the braces")
-    return Problem(key, message[0].lower() + message[1:].rstrip("."), "Write a value of that type")
+    remedy = _TYPES.get(message, "Write a value of that type")
+    return Problem(key, message[0].lower() + message[1:].rstrip("."), remedy)
 
 
 def _not_a_table(key: str) -> Problem:

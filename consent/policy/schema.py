@@ -6,13 +6,14 @@ Shape only: that a service's purpose exists, or that a language is complete, is 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from ..lifetime import Lifetime
-from .audience import LONGEST_COUNTED, RESERVED
+from .audience import LONGEST_COUNTED, RESERVED, SHORTEST_COUNTED
 from .model import NECESSARY, Basis, Kind, Opens
 
 #: CSP Level 3 fetch directives that can name a host.
@@ -65,8 +66,7 @@ def _route(route: str) -> None:
         raise ValidationError(
             'it would be every page; name the pages that need it, such as "/checkout/*", or leave routes out.'
         )
-    if not _ROUTE.fullmatch(route):
-        raise ValidationError('no path; write one below "/", such as "/checkout/*", with "*" only at its end.')
+    _paths(route, "/checkout/*")
 
 
 def _page(page: str) -> None:
@@ -74,15 +74,25 @@ def _page(page: str) -> None:
         raise ValidationError(
             'it would be every page, whatever stands in its path; name parts of the site, such as "/news/*".'
         )
-    if not _ROUTE.fullmatch(page):
-        raise ValidationError('no path; write one below "/", such as "/news/*", with "*" only at its end.')
+    _paths(page, "/news/*")
 
 
-def _name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise ValidationError('Write small letters, digits, ".", "_" and "-", at most 64: "spring-2026".')
-    if name in RESERVED:
-        raise ValidationError(f'"{name}" means something else in tables and exports; write another name.')
+def _paths(pattern: str, example: str) -> None:
+    if _ROUTE.fullmatch(pattern):
+        return
+    if _ROUTE.fullmatch(pattern.replace("*", "")):
+        raise ValidationError(f'"*" stands before its end; write it there alone, such as "{example}".')
+    raise ValidationError(f'no path; write one below "/", such as "{example}", with "*" only at its end.')
+
+
+def _called(example: str) -> Callable[[str], None]:
+    def check(name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise ValidationError(f'Write small letters, digits, ".", "_" and "-", at most 64: "{example}".')
+        if name in RESERVED:
+            raise ValidationError(f'"{name}" means something else in tables and exports; write another name.')
+
+    return check
 
 
 def _target(target: str) -> None:
@@ -97,6 +107,8 @@ def _target(target: str) -> None:
 def _counted(lifetime: Lifetime) -> None:
     if lifetime > LONGEST_COUNTED:
         raise ValidationError("longer than 25 months; write a shorter time.")
+    if lifetime < SHORTEST_COUNTED:
+        raise ValidationError("a day would be deleted before it can be read; write a week at least.")
 
 
 class _LifetimeField(fields.Field[Lifetime]):
@@ -117,6 +129,37 @@ class _CookieLifetimeField(_LifetimeField):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         return None if value == "session" else super()._deserialize(value, attr, data, **kwargs)
+
+
+class _Switch(fields.Boolean):
+    """``true`` or ``false`` as TOML writes them, and no word that means one of them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise ValidationError("neither true nor false; write one of them, without quotes.")
+        return value
+
+
+class _NumberField(fields.Float):
+    """A number as TOML writes it, from *least* to *most*."""
+
+    def __init__(self, least: float, most: float) -> None:
+        self._said = f"Write a number from {least} to {most}, without quotes."
+        super().__init__(
+            validate=validate.Range(least, most, error=self._said),
+            error_messages={"invalid": self._said, "special": self._said},
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str):
+            raise ValidationError(self._said)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+def _whole(least: int, most: int) -> fields.Integer:
+    said = f"Write a whole number from {least} to {most}, without quotes."
+    limits = validate.Range(least, most, error=said)
+    return fields.Integer(strict=True, validate=limits, error_messages={"invalid": said})
 
 
 class _Strict(Schema):
@@ -149,7 +192,7 @@ class TextSchema(_Strict):
 class PurposeSchema(_Strict):
     basis = fields.Enum(Basis, by_value=True)
     text = fields.Dict(keys=fields.String(validate=_LANGUAGE), values=fields.Nested(TextSchema))
-    version = fields.Integer(strict=True, validate=validate.Range(1, 9999))
+    version = _whole(1, 9999)
 
 
 class ProviderSchema(_Strict):
@@ -192,8 +235,8 @@ class EmbeddingSchema(_Strict):
         )
     )
     allow = fields.String(validate=_LINE)
-    credentialless = fields.Boolean()
-    plays = fields.Boolean()
+    credentialless = _Switch()
+    plays = _Switch()
 
 
 class ServiceSchema(_Strict):
@@ -220,13 +263,13 @@ class ServiceSchema(_Strict):
     )
     cookies = fields.List(fields.Nested(CookieSchema))
     vendor_cookies = fields.List(fields.Nested(VendorCookieSchema))
-    sells_or_shares = fields.Boolean()
+    sells_or_shares = _Switch()
     opens = fields.Enum(Opens, by_value=True)
     embedding = fields.Nested(EmbeddingSchema)
     routes = fields.List(fields.String(validate=_route), validate=validate.Length(min=1))
     alternative = fields.String(validate=_TEXT)
     reason = fields.String(validate=_TEXT)
-    version = fields.Integer(strict=True, validate=validate.Range(1, 9999))
+    version = _whole(1, 9999)
 
 
 def _missing(remedy: str) -> dict[str, Any]:
@@ -254,7 +297,7 @@ class CampaignsSchema(_Strict):
         required=True, error_messages=_missing('write a declared one that is for nothing else, as purpose = "…"')
     )
     names = fields.List(
-        fields.String(validate=_name),
+        fields.String(validate=_called("spring-2026")),
         required=True,
         validate=_some("a campaign"),
         error_messages=_missing('name what is counted, such as names = ["spring-2026"]'),
@@ -266,7 +309,7 @@ class MailSchema(_Strict):
         required=True, error_messages=_missing('write a declared one that is for nothing else, as purpose = "…"')
     )
     campaigns = fields.List(
-        fields.String(validate=_name),
+        fields.String(validate=_called("2026-05")),
         required=True,
         validate=_some("a campaign"),
         error_messages=_missing('name what may be counted, such as campaigns = ["2026-05"]'),
@@ -275,16 +318,16 @@ class MailSchema(_Strict):
 
 class AudienceSchema(_Strict):
     purpose = fields.String()
-    k = fields.Integer(strict=True, validate=validate.Range(5, 1000, error="Write a whole number from 5 to 1000."))
+    k = _whole(5, 1000)
     retention = _LifetimeField(validate=_counted)
     pages = fields.List(fields.String(validate=_page))
     subdivisions = fields.List(fields.String(validate=_COUNTRY))
-    visitors = fields.Boolean()
-    epsilon = fields.Float(validate=validate.Range(0.01, 10, error="Write a number from 0.01 to 10."))
+    visitors = _Switch()
+    epsilon = _NumberField(0.01, 10)
     exempt = fields.Nested(ExemptSchema)
     campaigns = fields.Nested(CampaignsSchema)
     mail = fields.Nested(MailSchema)
-    links = fields.Dict(keys=fields.String(validate=_name), values=fields.String(validate=_target))
+    links = fields.Dict(keys=fields.String(validate=_called("catalogue")), values=fields.String(validate=_target))
 
 
 class PolicySchema(_Strict):
@@ -315,7 +358,7 @@ class FactSchema(_Strict):
     about = fields.String(required=True, validate=_LINE)
     source = fields.String(required=True, validate=_LINE)
     seen = _DateField(required=True)
-    sure = fields.Boolean(required=True)
+    sure = _Switch(required=True)
     note = fields.String(validate=_TEXT)
 
 
@@ -329,7 +372,7 @@ class EntrySchema(ServiceSchema):
     purpose = fields.String(
         required=True, validate=validate.OneOf((NECESSARY, "preferences", "statistics", "marketing", "social"))
     )
-    sells_or_shares = fields.Boolean(required=True)
+    sells_or_shares = _Switch(required=True)
     opens = fields.Enum(Opens, by_value=True, required=True)
     aliases = fields.List(fields.String(validate=_ID))
     parameters = fields.Dict(

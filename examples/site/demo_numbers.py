@@ -49,6 +49,8 @@ _PAGES = {
     "/events/young-astronomers": 6,
     **{f"/news/{article.slug}": weight for article, weight in zip(content.NEWS, (11, 5, 3), strict=False)},
 }
+#: Links of the newsletter, by which half of the visitors come.
+_LINKS = {"programme": 40, "observing": 32, "join": 28}
 #: What is answered together, and how often: all, nothing, and two ways of choosing.
 _ANSWERS = {
     ("preferences", "statistics", "social", "marketing"): 46,
@@ -84,7 +86,7 @@ def command() -> None:
         for _ in range(_visitors(day, number, chance)):
             _visit(counting, noon, chance)
         counters.flush(now=noon)
-    closed = counts.close(judge(state.policy.audience), now=now)
+    closed = counts.close(judge(state.policy.audience, state.policy.purposes), now=now)
     click.echo(f"Made-up numbers of {closed} days, for the report that members see.")
 
 
@@ -109,9 +111,9 @@ def _visit(counting: Counting, now: datetime, chance: random.Random) -> None:
     for _ in range(chance.randint(1, 4)):
         page = _one_of(chance, _PAGES)
         counting.page(asked, page=page, campaign=None, grants=grants, decision=None, now=now)
-    if chance.random() < 0.15:
-        token = chance.randbytes(16)
-        counting.click(asked, "programme", token=token, granted="statistics" in granted, now=now)
+    if chance.random() < 0.5:
+        token, link = chance.randbytes(16), _one_of(chance, _LINKS)
+        counting.click(asked, link, token=token, granted="statistics" in granted, now=now)
 
 
 def _addresses(chance: random.Random) -> Iterator[str]:

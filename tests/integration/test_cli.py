@@ -145,11 +145,11 @@ def test_a_template_names_services_in_quotes(site: Site) -> None:
 def test_check_warns_and_can_be_strict(build: Callable[..., Site], tmp_path: Path) -> None:
     """Warnings name key and remedy; ``--strict`` makes them count."""
     file = tmp_path / "odd.toml"
-    file.write_text('site = "odd"\n[purposes.statistics]\n', encoding="utf-8")
+    file.write_text('site = "odd"\n[purposes.social]\n', encoding="utf-8")
     runner = build().app.test_cli_runner()
     lax = runner.invoke(consent_commands, ["check", "--policy", str(file)])
     assert lax.exit_code == 0
-    assert "warning: purposes.statistics: a purpose without a service" in lax.output
+    assert "warning: purposes.social: a purpose without a service" in lax.output
     assert runner.invoke(consent_commands, ["check", "--policy", str(file), "--strict"]).exit_code == 1
 
 

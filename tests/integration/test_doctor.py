@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from consent.audience.closing import judge
+from consent.audience.counters import Tallied
 from flask_consentry import Consentry
 from flask_consentry.cli import consent_commands
 from tests.geo import country, database
@@ -111,3 +113,51 @@ def test_who_can_see_the_report(build: Callable[..., Site]) -> None:
     _, said = diagnosis(build(without, CONSENT_AUTHORIZE=bool))
     assert "nobody can open" not in said
     assert 'look:    no pages are counted: the policy declares no purpose "statistics"' in said
+
+
+def test_under_which_purpose_pages_are_counted(build: Callable[..., Site]) -> None:
+    """With a yes, or of everybody: then only the operator can know whether that may be."""
+    _, said = diagnosis(build())
+    assert 'fine:    pages with consent_beacon() are counted under "statistics": of visitors who said yes to it' in said
+    code, said = diagnosis(build(SMALL.replace("[purposes.statistics]", '[purposes.statistics]\nbasis = "exempt"')))
+    assert 'look:    pages are counted under "statistics", of everybody who did not object, in every country' in said
+    assert code == 0
+
+
+def test_whether_days_are_closed(build: Callable[..., Site]) -> None:
+    """By the site itself, or by a command alone."""
+    assert (
+        "CONSENT_BACKGROUND is off: a day is closed, and then shown, only by: flask consent seal"
+        in diagnosis(build(CONSENT_BACKGROUND=False))[1]
+    )
+    assert "fine:    the background work is on" in diagnosis(build(CONSENT_BACKGROUND=True))[1]
+
+
+def test_the_newest_day_that_can_be_read(build: Callable[..., Site]) -> None:
+    """Closed days only: what is counted of today is nobody's to see, and what is too old does not help."""
+    site = build()
+    counts, today = site.state.ledger.counts, site.clock().date()
+
+    def count(days_ago: int) -> None:
+        day = today - timedelta(days=days_ago)
+        counts.add({(day, "page", value): Tallied(40, 10) for value in ("/", "/news")})
+        counts.close(judge(site.state.policy.audience, site.state.policy.purposes), now=site.clock())
+
+    for days_ago in (36, 0):
+        count(days_ago)
+        assert 'look:    nothing can be read of the last 35 days. See "The report stays empty"' in diagnosis(site)[1]
+    for days_ago, shown in ((35, "27 January 2026"), (2, "1 March 2026")):
+        count(days_ago)
+        assert f"fine:    the newest day of which something can be read is {shown}\n" in diagnosis(site)[1]
+
+
+def test_looking_makes_no_store(build: Callable[..., Site], tmp_path: Path) -> None:
+    """Where nothing was ever counted there is nothing to read; a file that is no database is a warning."""
+    file = tmp_path / "none.sqlite3"
+    site = build(CONSENT_STORE_URL=f"sqlite:///{file}")
+    assert "look:    nothing can be read of the last 35 days" in diagnosis(site)[1]
+    assert not file.exists()
+    file.write_bytes(b"SQLite format 3\0" + b"no database" * 99)
+    code, said = diagnosis(site)
+    assert code == 1
+    assert "warning: the numbers cannot be read" in said

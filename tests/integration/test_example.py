@@ -52,6 +52,8 @@ def test_made_up_numbers(site: Flask) -> None:
     pages = tables[dimensions.PAGE]
     assert max(pages.days) == newest
     assert {"/", "/events", "/events/observing-night"} <= {row.label for row in pages.sums}
+    links = {row.label for row in tables[dimensions.LINK].sums}
+    assert len(links & set(state.policy.audience.links)) > 1
     assert all(row.count >= state.policy.audience.k for table in tables.values() for _, row in table)
     assert command.invoke(args=["demo-numbers"]).output == "There are numbers already.\n"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Response, abort, redirect
+from flask import Response, abort, redirect, request
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
@@ -308,3 +308,17 @@ def test_a_metrics_page_of_a_site_with_another_prefix(build: Callable[..., Site]
     """Under the prefix, as every other route."""
     site = build(SMALL, CONSENT_AUTHORIZE=may, CONSENT_URL_PREFIX="/privacy/choices")
     assert site.get("/privacy/choices/metrics").status_code == 200
+
+
+def test_people_are_led_to_a_login_before_anybody_is_asked(build: Callable[..., Site]) -> None:
+    """As docs/operations.md shows it: the function itself says no more than yes or no."""
+    assert build(CONSENT_AUTHORIZE=redirects).get("/consent/report").status_code == 403
+    site = build(CONSENT_AUTHORIZE=refuses)
+
+    @site.app.before_request
+    def log_in_first() -> Any:
+        return redirect("/login") if request.endpoint == "consentry.audience" else None
+
+    led = site.get("/consent/report")
+    assert (led.status_code, led.headers["Location"]) == (302, "/login")
+    assert get(site).status_code == 403

@@ -207,7 +207,7 @@ def test_advice_names_what_is_odd() -> None:
         [decision]
         lifetime = "14 months"
         refusal_lifetime = "1 month"
-        [purposes.statistics]
+        [purposes.social]
         [services.chat]
         purpose = "necessary"
         name = "Chat"
@@ -222,7 +222,7 @@ def test_advice_names_what_is_odd() -> None:
         "controller.email",
         "decision.refusal_lifetime",
         "decision.lifetime",
-        "purposes.statistics",
+        "purposes.social",
         "services.chat.reason",
         "services.chat.purpose",
         "services.chat.provider",

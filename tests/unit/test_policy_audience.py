@@ -26,7 +26,6 @@ k = 20
 retention = "12 months"
 pages = ["/news/*", "/about", "/about"]
 subdivisions = ["DE", "US"]
-visitors = true
 epsilon = 1
 [audience.exempt]
 purpose = "audience"
@@ -36,7 +35,7 @@ purpose = "campaigns"
 names = ["spring-2026", "a.b_c"]
 [audience.mail]
 purpose = "opens"
-campaigns = ["2026-05"]
+campaigns = ["2026-05", "2026-06"]
 [audience.links]
 catalogue = "https://shop.example/catalogue"
 members = "/members?from=mail#top"
@@ -64,11 +63,10 @@ def test_a_whole_table_is_read() -> None:
         retention=Lifetime(months=12),
         pages=("/news/*", "/about"),
         subdivisions=frozenset({"DE", "US"}),
-        visitors=True,
         epsilon=1.0,
         exempt=Exempt(purpose="audience", countries=frozenset({"FR", "NL"})),
         campaigns=Campaigns(purpose="campaigns", names=("spring-2026", "a.b_c")),
-        mail=Mail(purpose="opens", campaigns=("2026-05",)),
+        mail=Mail(purpose="opens", campaigns=("2026-05", "2026-06")),
         links={"catalogue": "https://shop.example/catalogue", "members": "/members?from=mail#top"},
     )
     assert parse(WHOLE).audience.purposes == ("statistics", "audience", "campaigns", "opens")
@@ -102,24 +100,31 @@ def test_links_cannot_be_changed() -> None:
         ("[audience]\n", '[audience]\npurpose = "necessary"\n', "audience.purpose", "Declare a purpose that visitors are"),
         ("k = 20", "k = 4", "audience.k", "from 5 to 1000"),
         ("k = 20", "k = 1001", "audience.k", "from 5 to 1000"),
-        ("k = 20", "k = 10.0", "audience.k", "integer"),
-        ("k = 20", "k = true", "audience.k", "integer"),
+        ("k = 20", "k = 10.0", "audience.k", "Write a whole number from 5 to 1000"),
+        ("k = 20", 'k = "10"', "audience.k", "without quotes"),
+        ("k = 20", "k = true", "audience.k", "Write a whole number"),
         ("k = 20", "kk = 20", "audience.kk", 'Did you mean "k"?'),
         ("k = 20", "lifetime = 20", "audience.lifetime", "not a key of this table"),
         ('"12 months"', '"26 months"', "audience.retention", "longer than 25 months"),
         ('"12 months"', '"770 days"', "audience.retention", "longer than 25 months"),
+        ('"12 months"', '"1 day"', "audience.retention", "a week at least"),
+        ('"12 months"', '"6 days"', "audience.retention", "a week at least"),
         ('"12 months"', '"soon"', "audience.retention", "not a length of time"),
         ('"/news/*"', '"/*"', "audience.pages.0", "every page"),
         ('"/news/*"', '"*"', "audience.pages.0", "every page"),
         ('"/news/*"', '"news"', "audience.pages.0", "no path"),
-        ('"/news/*"', '"/*/comet"', "audience.pages.0", "only at its end"),
+        ('"/news/*"', '"/*/comet"', "audience.pages.0", 'there alone, such as "/news/*"'),
+        ('"/news/*"', '"/x*y"', "audience.pages.0", '"*" stands before its end'),
         ('"/news/*"', '"/news?page=*"', "audience.pages.0", "no path"),
         ('"US"', '"us"', "audience.subdivisions.1", "two capital letters"),
         ('"US"', '"UK"', "audience.subdivisions", '"UK" is no country'),
-        ("visitors = true", 'visitors = "daily"', "audience.visitors", "boolean"),
+        ("epsilon = 1", 'visitors = "yes"', "audience.visitors", "neither true nor false"),
+        ("epsilon = 1", "visitors = 1", "audience.visitors", "neither true nor false"),
+        ("epsilon = 1", "visitors = true\nepsilon = 1", "audience.visitors", "no visitors are estimated where"),
         ("epsilon = 1", "epsilon = 0", "audience.epsilon", "from 0.01 to 10"),
         ("epsilon = 1", "epsilon = 10.5", "audience.epsilon", "from 0.01 to 10"),
-        ("epsilon = 1", "epsilon = nan", "audience.epsilon", "not permitted"),
+        ("epsilon = 1", "epsilon = nan", "audience.epsilon", "from 0.01 to 10"),
+        ("epsilon = 1", 'epsilon = "1"', "audience.epsilon", "without quotes"),
         ("epsilon = 1", "epsilon = true", "audience.epsilon", "number"),
         ('purpose = "audience"', 'purpose = "nothing"', "audience.exempt.purpose", '"nothing" is not declared'),
         ('purpose = "audience"', 'purpose = "statistics"', "audience.exempt.purpose", 'Write basis = "exempt" in [purposes.st'),
@@ -137,9 +142,10 @@ def test_links_cannot_be_changed() -> None:
         ('"a.b_c"', '"Spring"', "audience.campaigns.names.1", "small letters"),
         ('"a.b_c"', '".a"', "audience.campaigns.names.1", "small letters"),
         ('"a.b_c"', '"none"', "audience.campaigns.names.1", "another name"),
+        ('["2026-05", "2026-06"]', '["Mai"]', "audience.mail.campaigns.0", '"2026-05"'),
         ('"2026-05"', f'"{"a" * 65}"', "audience.mail.campaigns.0", "at most 64"),
         ("catalogue =", "other =", "audience.links.other", "another name"),
-        ("catalogue =", '"a b" =', "audience.links.a b", "small letters"),
+        ("catalogue =", '"a b" =', "audience.links.a b", 'at most 64: "catalogue"'),
         ("[audience.links]\n", "[audience.links]\na = 3\n", "audience.links.a", "string"),
     ],
 )  # fmt: skip
@@ -235,15 +241,64 @@ def test_who_counts_is_asked_again_by_purposes_alone() -> None:
     assert parse('site = "a"').digest == parse('site = "a"\n').digest
 
 
+def advice(text: str) -> dict[str, str]:
+    """The warnings about *text* that are about purposes and the audience, by key."""
+    found = {one.key: str(one) for one in advise(parse(text))}
+    return {key: said for key, said in found.items() if key.startswith(("purposes.", "audience."))}
+
+
 def test_a_purpose_that_is_counted_under_needs_no_service() -> None:
-    """The counting is what runs."""
-    keys = {advice.key for advice in advise(parse(WHOLE))}
-    assert not [key for key in keys if key.startswith(("purposes.", "audience."))]
-    alone = parse(WHOLE.partition("[audience]")[0])
-    assert "purposes.statistics" in {advice.key for advice in advise(alone)}
+    """The counting is what runs, also where nothing but ``consent_beacon()`` says so."""
+    assert advice(WHOLE) == {}
+    assert set(advice(WHOLE.partition("[audience]")[0])) == {
+        "purposes.audience",
+        "purposes.campaigns",
+        "purposes.opens",
+    }
 
 
-def test_counting_without_a_yes_everywhere_is_odd() -> None:
-    """The site may have its reasons; the law of every country it does not know."""
-    odd = parse(changed("[purposes.statistics]", '[purposes.statistics]\nbasis = "exempt"'))
-    assert "audience.purpose" in {advice.key for advice in advise(odd)}
+@pytest.mark.parametrize("basis", ["exempt", "opt_out"])
+@pytest.mark.parametrize("table", ["", "[audience]", "[audience]\nk = 10", '[audience]\npages = ["/news/*"]'])
+def test_counting_without_a_yes_everywhere_is_odd(basis: str, table: str) -> None:
+    """The site may have its reasons; the law of every country it does not know. With the table, and without."""
+    found = advice(f'site = "x"\n[purposes.statistics]\nbasis = "{basis}"\n{table}')
+    assert set(found) == {"audience.purpose"}
+    assert "visitors of every country are counted without a yes" in found["audience.purpose"]
+    assert 'Write basis = "consent" in [purposes.statistics]' in found["audience.purpose"]
+
+
+def test_counting_without_a_yes_is_odd_by_another_name() -> None:
+    """It is the purpose of [audience] that counts, and no other."""
+    text = 'site = "x"\n[purposes.statistics]\n[purposes.marketing]\nbasis = "opt_out"\n[audience]\npurpose = "{}"'
+    assert "without a yes" in advice(text.format("marketing"))["audience.purpose"]
+    assert "audience.purpose" not in advice(text.format("statistics"))
+
+
+@pytest.mark.parametrize(
+    ("text", "odd"),
+    [
+        ("", False),
+        ("[audience]", True),
+        ("[audience]\nk = 10", True),
+        ('[audience.links]\na = "/a"\nb = "/b"', True),
+        ('[audience.mail]\npurpose = "social"\ncampaigns = ["a", "b"]', False),
+        ('[audience.mail]\npurpose = "social"\ncampaigns = ["a", "b"]\n[audience.links]\na = "/a"\nb = "/b"', True),
+        ('[audience.exempt]\npurpose = "preferences"\ncountries = ["FR"]', False),
+        ('[audience]\npages = ["/a"]\n[audience.exempt]\npurpose = "preferences"\ncountries = ["FR"]', True),
+    ],
+)
+def test_a_table_that_counts_nothing_is_odd(text: str, odd: bool) -> None:
+    """Pages and links need the purpose, which is ``statistics`` by default; e-mails and exempt regions do not."""
+    declared = 'site = "x"\n[purposes.social]\n[purposes.preferences]\nbasis = "exempt"\n'
+    found = advice(declared + text)
+    assert ("audience.purpose" in found) is odd
+    if odd:
+        assert "Add [purposes.statistics]" in found["audience.purpose"]
+
+
+def test_a_single_value_is_odd() -> None:
+    """Of links and newsletters one goes into Other each day: of one, nothing would ever be shown."""
+    one = changed('["2026-05", "2026-06"]', '["2026-05"]').replace('catalogue = "https://shop.example/catalogue"\n', "")
+    found = advice(one)
+    assert set(found) == {"audience.links", "audience.mail.campaigns"}
+    assert all("a single one is never shown. Declare two more" in said for said in found.values())
