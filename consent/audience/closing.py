@@ -15,7 +15,7 @@ Pure: chance comes as an argument. Nothing in here knows a database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from ..lifetime import Lifetime
@@ -36,29 +36,35 @@ _ALONE = (dimensions.EXEMPT_REGION, dimensions.LINK, dimensions.OPEN, dimensions
 _GROUPS = dict.fromkeys((dimensions.REGION, dimensions.EXEMPT_REGION), continent)
 
 
-def judge(audience: Audience) -> Judge:
+def judge(audience: Audience, purposes: Collection[str]) -> Judge:
     """How days are judged: :func:`close`, with the noise that the policy asks for.
 
+    :param purposes: Those that the policy declares.
     :raises ConfigError: it asks for noise, and what makes it is not installed.
     """
     chance = None if audience.epsilon is None else noise.maker()
-    return lambda raw, order: close(raw, audience, order, chance)
+    return lambda raw, order: close(raw, audience, order, purposes, chance)
 
 
-def close(raw: Raw, audience: Audience, order: Order, chance: noise.Maker | None = None) -> Published:
+def close(
+    raw: Raw, audience: Audience, order: Order, purposes: Collection[str], chance: noise.Maker | None = None
+) -> Published:
     """What may be read of one day, for ever.
 
     :param raw: All that was counted on it.
+    :param purposes: Those whose answers may be shown, of which how many there are is no secret: the policy's. Were they
+        those that somebody answered on the day, the share of the noise would tell that one visitor did.
     :param chance: Makes the noise; needed where *audience* has an ``epsilon``.
     :raises ValueError: a cell cannot be, or *chance* is missing.
     """
-    shown = dict([*_of_pages(raw, audience, order), *_alone(raw, audience, order), *_answers(raw, audience)])
+    answers = _answers(raw, audience, sorted(purposes))
+    shown = dict([*_of_pages(raw, audience, order), *_alone(raw, audience, order), *answers])
     if audience.epsilon is None:
         shown |= _visitors(raw, audience)
     elif chance is None:
         raise ValueError("an epsilon, and nothing to make noise with")
     else:
-        shown = dict(_noised(shown, audience.epsilon, len(_purposes(raw)), chance))
+        shown = dict(_noised(shown, audience.epsilon, len(purposes), chance))
     return {dimension: day for dimension, day in shown.items() if day.rows}
 
 
@@ -92,24 +98,19 @@ def _closed(name: str, raw: Raw, audience: Audience, order: Order, contributors:
     )
 
 
-def _answers(raw: Raw, audience: Audience) -> Iterator[tuple[str, Day]]:
+def _answers(raw: Raw, audience: Audience, purposes: Sequence[str]) -> Iterator[tuple[str, Day]]:
     """The answers about each purpose, and what was taken back of those of which they are shown."""
     k = audience.k
     taken = {cell.value: cell for cell in raw.get(dimensions.WITHDRAWAL, ())}
     left = {cell.value: cell for cell in raw.get(dimensions.REFUSAL, ())}
     parts = []
-    for purpose in _purposes(raw):
+    for purpose in purposes:
         name = dimensions.answer(purpose)
         day = view.whole(raw.get(name, ()), k=k, values=(dimensions.ACCEPTED, dimensions.REFUSED))
         yield name, day
         if day.rows and purpose in taken and purpose in left:
             parts.append((taken[purpose], left[purpose]))
     yield dimensions.WITHDRAWAL, view.beside(parts, k=k)
-
-
-def _purposes(raw: Raw) -> list[str]:
-    """The purposes that were answered about."""
-    return sorted(purpose for purpose in map(dimensions.answered, raw) if purpose is not None)
 
 
 def _visitors(raw: Raw, audience: Audience) -> dict[str, Day]:

@@ -29,6 +29,7 @@ MOST_VALUES = 2_000
 #: Distinct tokens of one day that :meth:`Counters.first` knows, in 20 MB.
 MOST_TOKENS = 200_000
 _DIGEST = 8
+_A_DAY = timedelta(days=1)
 
 
 class Tallied(NamedTuple):
@@ -54,6 +55,7 @@ class Counters:
     :param k: How many contributors of one counter are worth knowing, from 1.
     :param entropy: Gives that many random bytes: 32 a day.
     :param every: How often a hit does so; ``None``: none does, since somebody else flushes, and a hit never waits.
+    :param forget: Called when a day is over: drops what others remember of those who came.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Counters:
         k: int,
         entropy: Callable[[int], bytes],
         every: timedelta | None = timedelta(seconds=5),
+        forget: Callable[[], object] = bool,
     ) -> None:
         self._keep = keep
+        self._forget = forget
         self._k = k
         self._entropy = entropy
         self._every = every
@@ -84,8 +88,8 @@ class Counters:
         tally = self._tally
         today = now.date()
         with tally.lock:
-            if today > tally.day:
-                tally.turn(today, self._entropy(32))
+            if tally.is_over(today):
+                self._turn(tally, today)
             digest = None
             cells = tally.cells
             for value in values:
@@ -110,13 +114,17 @@ class Counters:
         """
         tally = self._tally
         with tally.lock:
-            if now.date() > tally.day:
-                tally.turn(now.date(), self._entropy(32))
+            if tally.is_over(now.date()):
+                self._turn(tally, now.date())
             digest = blake2b(token, digest_size=_DIGEST, key=tally.key, person=b"token").digest()
             if digest in tally.tokens or len(tally.tokens) >= MOST_TOKENS:
                 return False
             tally.tokens.add(digest)
             return True
+
+    def _turn(self, tally: _Tally, today: date) -> None:
+        tally.turn(today, self._entropy(32))
+        self._forget()
 
     def flush(self, *, now: datetime) -> None:
         """Hand over all that was counted since the last time, but days that may be read by now: they are dropped.
@@ -125,8 +133,8 @@ class Counters:
         """
         tally = self._tally
         with tally.lock:
-            if date.min < tally.day < now.date():
-                tally.turn(now.date(), self._entropy(32))
+            if tally.day > date.min and tally.is_over(now.date()):
+                self._turn(tally, now.date())
             batch = {key: tallied for key, tallied in tally.taken().items() if now < closes_at(key[0])}
         if not batch:
             return
@@ -181,10 +189,14 @@ class _Tally:
 
     def due(self, now: datetime, every: timedelta) -> bool:
         with self.lock:
-            due = self._last is None or now - self._last >= every
+            due = self._last is None or not timedelta() <= now - self._last < every  # a clock may be set back
             if due:
                 self._last = now
             return due
+
+    def is_over(self, today: date) -> bool:
+        """Whether another day has begun; or the clock was days ahead and is not any more. An hour back is no new day."""
+        return today > self.day or self.day - today > _A_DAY
 
     def cell(self, value: tuple[str, str]) -> _Cell:
         dimension = value[0]

@@ -25,6 +25,7 @@ from ..grants import Grants
 from ..policy import Policy
 from .counters import Counters
 from .device import MACHINE, device, mail_proxy
+from .device import cache_clear as forget_devices
 from .dimensions import (
     ACCEPTED,
     BROWSER,
@@ -44,6 +45,7 @@ from .dimensions import (
     WITHDRAWAL,
 )
 from .dimensions import answer as answer_dimension
+from .language import cache_clear as forget_languages
 from .language import language
 from .network import network
 from .region import Regions
@@ -65,6 +67,12 @@ class Asked:
     address: str | None
     user_agent: str
     languages: str
+
+
+def forget() -> None:
+    """Drop what is remembered, for speed, of headers that were read."""
+    forget_devices()
+    forget_languages()
 
 
 class Counting:
@@ -118,7 +126,9 @@ class Counting:
             (CAMPAIGN, self._campaign(campaign, grants)),
         ]
         if audience.visitors:
-            visitor = who + b"\0" + asked.user_agent.encode("utf-8", "replace")
+            visitor = b"\0".join(
+                (who, seen.kind.encode(), seen.browser.encode())
+            )  # not the agent: anybody makes them up
             self._counters.add([*values, _VISITORS], who, now=now, visitor=visitor)
         else:
             self._counters.add(values, who, now=now)

@@ -3,7 +3,8 @@
 Whoever does not look like a browser or a mail program counts as a machine: better a visitor too few. That is the rule
 of thumb of this module, since every program may say what it likes.
 
-Agents stand in this process's memory, the last two thousand and with nothing beside them, so that each is read once.
+Agents stand in this process's memory, the last two thousand and with nothing beside them, so that each is read once; at
+the end of the day they go (:func:`cache_clear`), but for the last two hundred in the parser's own memory.
 
 Sources: RFC 9110 §10.1.5 (User-Agent). Proxies of mail: github.com/ua-parser/uap-core/issues/509 (Apple, since 20
 September 2021: nothing but ``Mozilla/5.0``), github.com/browscap/browscap/issues/1108 (Google, when a mail is opened),
@@ -46,7 +47,8 @@ _MACHINES = re.compile(
     r"|pingdom|uptime|statuscake|site24x7|checkly|newrelic|datadog|monitor|facebookexternalhit|facebookcatalog"
     r"|meta-external|whatsapp/|preview|embedly|google-|googleother|chatgpt|perplexity|claude-|anthropic|cohere-|ccbot"
     r"|ia_archiver|archive\.org|validator|w3c_|httrack|wkhtml|curl|wget|python|aiohttp|httpx|urllib|java/|okhttp"
-    r"|libwww-perl|go-http|axios|node-fetch|undici|guzzle|apache-http|existence discovery|(?:image|mail)proxy"
+    r"|libwww-perl|go-http|axios|node-fetch|undici|guzzle|apache-http|existence discovery|(?:image|mail|img)-?proxy"
+    r"|powershell|zgrab|censys|jsdom"
 )
 #: What says nothing of itself, after ``Mozilla/5.0``.
 _BARE = re.compile(r"mozilla/[\d.]+\s*(?:\(\s*(?:compatible)?\s*;?\s*\))?\s*")
@@ -128,6 +130,11 @@ def device(user_agent: str) -> Device:
     return _read(user_agent[:LONGEST])
 
 
+def cache_clear() -> None:
+    """Forget the agents that were read."""
+    _read.cache_clear()
+
+
 def mail_proxy(user_agent: str) -> bool:
     """Whether a service looks at mails for people who may not have opened them: Apple, Gmail, Yahoo, Outlook."""
     text = user_agent[:LONGEST].strip().lower()
@@ -142,7 +149,7 @@ def _read(text: str) -> Device:
     parsed = parse(text)
     kinds = {MACHINE: parsed.is_bot, "tablet": parsed.is_tablet, "mobile": parsed.is_mobile, "desktop": parsed.is_pc}
     kind = next((kind for kind, is_it in kinds.items() if is_it), OTHER)
-    if kind == MACHINE:
-        return _A_MACHINE
     family = str(parsed.browser.family)
+    if kind == MACHINE or (kind == OTHER and family not in FAMILIES):
+        return _A_MACHINE
     return Device(kind, family if family in FAMILIES else OTHER)

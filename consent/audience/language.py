@@ -35,6 +35,11 @@ def language(accepted: str) -> str:
     return _read(accepted[:LONGEST])
 
 
+def cache_clear() -> None:
+    """Forget the headers that were read."""
+    _read.cache_clear()
+
+
 @lru_cache(maxsize=1024)
 def _read(accepted: str) -> str:
     best, most = "", 0.0

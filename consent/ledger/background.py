@@ -23,6 +23,9 @@ from ..errors import ConsentError
 
 _LOG = logging.getLogger("consentry")
 
+#: The site's own random numbers, which it may have seeded, are left alone.
+_CHANCE = random.SystemRandom()
+
 #: Seconds that the end of the process waits for the jobs that are running.
 _FAREWELL = 2.0
 
@@ -135,7 +138,7 @@ class _Crew:
 
     def _do(self, job: Job) -> float:
         """Do *job*; when to do it again."""
-        begin, span = time.monotonic(), job.period * random.uniform(0.8, 1.0)  # noqa: S311  # no secret
+        begin, span = time.monotonic(), job.period * _CHANCE.uniform(0.8, 1.0)
         try:
             job.work()
         except Exception as error:  # noqa: BLE001  # a job that fails must not end the others

@@ -42,6 +42,8 @@ _AGAIN = ("40001", "40P01")
 #: Insufficient privilege.
 _NO_RIGHT = "42501"
 _ATTEMPTS = 8
+#: The site's own random numbers, which it may have seeded, are left alone.
+_CHANCE = random.SystemRandom()
 #: Seconds for each thing that is asked of a new connection: while one thread asks, all others wait that need one.
 _GREETING = 2.0
 #: What a server says to whom it never lets in. libpq gives no code for it; in other languages the start goes on.
@@ -138,7 +140,7 @@ class Database:
             except StoreError as error:
                 if not _wants_another_attempt(error) or attempt == _ATTEMPTS:
                     raise
-                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # so that two do not meet again
+                time.sleep(_CHANCE.uniform(0, 0.01 * 2**attempt))  # so that two do not meet again
         raise AssertionError("unreachable")
 
     @contextmanager

@@ -20,6 +20,11 @@ def asked(environ: dict[str, Any]) -> Asked:
     return Asked(said("REMOTE_ADDR"), said("HTTP_USER_AGENT", ""), said("HTTP_ACCEPT_LANGUAGE", ""))
 
 
+def is_at_home(environ: dict[str, Any]) -> bool:
+    """Whether it may be for a page of this site, and not of another, from where no cookie with an objection comes."""
+    return environ.get("HTTP_SEC_FETCH_SITE") != "cross-site"
+
+
 def is_looked_at(environ: dict[str, Any], *, destination: str | None = None) -> bool:
     """Whether somebody gets to see the answer, as far as the request says: it is a ``GET``, and not ahead of its time.
 

@@ -21,7 +21,7 @@ from consent import TokenError
 from consent.audience.beacons import GIF
 
 from . import subjects
-from .asked import asked, is_looked_at
+from .asked import asked, is_at_home, is_looked_at
 from .counted import with_service
 from .state import State
 from .visit import KEY, Visit
@@ -41,11 +41,15 @@ Count = Callable[[State, Visit, str], object]
 class Shortcut:
     """WSGI middleware that answers beacons, and hands everything else on. To be put beneath the gate.
 
+    Where Flask is to look at the host, it answers them.
+
+    :param flask: Whose ``wsgi_app`` the *application* is.
     :param prefix: ``CONSENT_URL_PREFIX``.
     """
 
-    def __init__(self, application: WSGIApplication, prefix: str) -> None:
+    def __init__(self, application: WSGIApplication, flask: Flask, prefix: str) -> None:
         self.application = application
+        self._flask = flask
         self._counts = {f"{prefix}/beacon/": page, f"{prefix}/open/": mail}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -54,10 +58,11 @@ class Shortcut:
         if path.endswith(_END) and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             begin = path[: path.rfind("/") + 1]
             visit: Visit | None = environ.get(KEY)
-            if begin in self._counts and visit is not None:
+            token = path[len(begin) : -len(_END)]
+            if token and begin in self._counts and visit is not None and not self._flask.config.get("TRUSTED_HOSTS"):
                 visit.environ, visit.plain = environ, True
                 visit.make_private()
-                hit(visit.state, visit, path[len(begin) : -len(_END)], self._counts[begin])
+                hit(visit.state, visit, token, self._counts[begin])
                 start_response("200 OK", list(HEADERS))
                 return [] if environ["REQUEST_METHOD"] == "HEAD" else [GIF]
         return self.application(environ, start_response)
@@ -69,7 +74,7 @@ def with_shortcut(application: WSGIApplication, prefix: str) -> WSGIApplication:
     Beneath a ``ProxyFix``, which alone knows the address.
     """
     if getattr(application, "__func__", None) is Flask.wsgi_app:
-        return Shortcut(application, prefix)
+        return Shortcut(application, application.__self__, prefix)  # type: ignore[attr-defined]  # a bound method
     if type(application) is ProxyFix:
         made = copy(application)
         made.app = with_shortcut(application.app, prefix)
@@ -96,7 +101,7 @@ def page(state: State, visit: Visit, token: str) -> None:
     """
     now = visit.now
     said = state.beacons.of_page(token, now=now)
-    if state.seen.first(said.nonce, now=now):
+    if is_at_home(visit.environ) and state.seen.first(said.nonce, now=now):
         state.counting.page(
             asked(visit.environ),
             page=said.page,

@@ -5,12 +5,14 @@ Whether it is allowed is asked again at the hit (:mod:`.views.beacon`, :mod:`.vi
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from flask import Request, has_request_context, url_for
 from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
 
 from consent import ConfigError, Grants, PolicyError, Problem
 from consent.audience.pages import page_value
@@ -32,7 +34,9 @@ def page(state: State, visit: Visit, request: Request, service: str | None) -> M
     grants = with_service(state, visit.grants, service)
     if visit.shared or not (audience.purpose in grants.purposes or _is_exempt(state, visit, request)):
         return Markup("")
-    rule = request.url_rule
+    rule = (
+        None if isinstance(sys.exc_info()[1], HTTPException) else request.url_rule
+    )  # its page says that there is none
     path = request.root_path + request.path if rule else ""  # anybody can ask for a path that nothing answers
     token = state.beacons.for_page(
         page_value(path, rule.rule if rule else "", audience.pages),

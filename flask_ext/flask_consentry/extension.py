@@ -13,6 +13,7 @@ import click
 from flask import Flask, request
 
 from consent import ConfigError, StoreError, policy
+from consent.audience.counters import Counters
 
 from . import aside, beacons, jinja, jobs, publishing
 from .config import Settings
@@ -80,9 +81,14 @@ class Consentry:
         app.register_blueprint(blueprint(), url_prefix=settings.url_prefix)
         app.register_blueprint(well_known())
         jinja.install(app)
-        atexit.register(lambda: state.counters.flush(now=self._clock()))
+        atexit.register(_last_flush, state.counters, self._clock)
         if state.tally is not None:
             atexit.register(state.tally.flush)
+
+
+def _last_flush(counters: Counters, clock: Clock) -> None:
+    """Holds on to the counters alone, so that the end of the process keeps no application alive."""
+    counters.flush(now=clock())
 
 
 def _check(ledger: Ledger) -> None:

@@ -102,7 +102,8 @@ def seal(app: Flask, ledger: Ledger, clock: Clock) -> None:
 
 def close(state: State) -> int:
     """Publish the days that are over: how many. Drop those that are older than the policy keeps them."""
-    counts, audience, now = state.ledger.counts, state.policy.audience, state.clock()
-    closed = counts.close(closing.judge(audience), now=now) if counts.waiting(now=now) else 0
-    counts.forget(closing.kept_since(audience.retention, now=now))
+    counts, policy, now = state.ledger.counts, state.policy, state.clock()
+    judge = closing.judge(policy.audience, policy.purposes)
+    closed = counts.close(judge, now=now) if counts.waiting(now=now) else 0
+    counts.forget(closing.kept_since(policy.audience.retention, now=now))
     return closed

@@ -13,6 +13,7 @@ from datetime import timedelta
 from flask import Flask
 
 from consent import ConfigError, Policy
+from consent.audience import counting
 from consent.audience.beacons import PAGE_LASTS, SKEW, Beacons
 from consent.audience.counters import Counters
 from consent.audience.counting import Counting
@@ -103,6 +104,7 @@ def build(
         k=policy.audience.k,
         entropy=entropy,
         every=None if settings.background else COUNT_EVERY,
+        forget=counting.forget,
     )
     gate = HeaderGate(policy, mode=settings.mode, necessary=set(necessary), own=own | {marker}, reporting=reporting)
     return State(

@@ -19,9 +19,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from consent import StoreError
 from consent.ledger.background import Background, Job
+from flask_consentry import Consentry
 from tests import servers
 from tests.policies import SMALL
 
@@ -183,6 +185,25 @@ def test_it_keeps_no_application_alive() -> None:
     until(lambda: not running())
     gc.collect()
     assert gone() is None
+
+
+def test_a_site_that_nobody_holds_is_gone(tmp_path: Path) -> None:
+    """Not even what it does at the end of the process keeps it, or a process that makes many would never lose one."""
+    (tmp_path / "consent.toml").write_text(SMALL)
+    app = Flask("site", root_path=str(tmp_path), instance_path=str(tmp_path / "instance"))
+    app.config["SECRET_KEY"] = "key"
+    Consentry(app)
+    app.add_url_rule("/", "home", lambda: "home")
+    app.test_client().get("/")
+    gone = weakref.ref(app)
+    del app
+
+    def is_gone() -> bool:
+        gc.collect()
+        return gone() is None
+
+    until(is_gone)
+    until(lambda: not running())
 
 
 def test_a_child_starts_its_own() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, Request, Response, render_template_string, session
+from flask import Flask, Request, Response, abort, render_template_string, session
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import TestResponse
@@ -124,6 +124,46 @@ def test_a_token_is_good_for_its_use_its_site_its_key_and_its_time() -> None:
         assert not refused(token, of, now=NOW + lasts - day)
         assert refused(token, of, now=NOW + lasts)
         assert refused(token, of, now=NOW - 2 * day)
+
+
+def test_a_beacon_on_another_site_counts_nobody(site: Site) -> None:
+    """From there no cookie comes, and so no objection; of pages on this site and of subdomains it counts."""
+    site.accept()
+    url = beacon(site, "/news/1")
+    hit(site, url, Sec_Fetch_Site="cross-site")
+    assert counted(site) == {}
+    hit(site, url, Sec_Fetch_Site="same-site")
+    assert counted(site) == ONE
+
+
+def test_a_page_that_says_there_is_none_counts_as_other(build: Callable[..., Site]) -> None:
+    """Its path is anybody's invention, also where a route and a pattern fit it."""
+
+    def prepare(app: Flask) -> None:
+        @app.errorhandler(404)
+        def missing(_: Exception) -> str:
+            return render_template_string("{{ consent_beacon() }}")
+
+        @app.get("/news/none/<name>")
+        def none(name: str) -> str:
+            abort(404, name)
+
+    site = build(COUNTING, prepare=prepare)
+    site.accept()
+    hit(site, beacon(site, "/news/none/anything"))
+    assert counted(site)["page"] == {"other": 1}
+
+
+def test_a_host_that_is_not_the_sites_own_is_left_to_flask(build: Callable[..., Site]) -> None:
+    """The shortcut looks at no host."""
+    site = build(COUNTING)
+    site.app.config["TRUSTED_HOSTS"] = ["localhost"]
+    site.accept()
+    url = beacon(site, "/news/1")
+    assert hit(site, url, Host="evil.example").status_code == 400
+    assert hit(site, url).data == GIF
+    assert counted(site) == ONE
+    assert hit(site, "/consent/beacon/.gif").status_code == 404
 
 
 def test_a_subject_cannot_be_read_in_a_url() -> None:

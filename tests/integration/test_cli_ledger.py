@@ -901,6 +901,7 @@ def test_no_message_and_no_log_holds_a_secret(keyed: Site, caplog: pytest.LogCap
     keyed.state.ledger.database._url = keyed.state.ledger.database._url.set(
         drivername="sqlite", database="/dev/null/nowhere", host=None, port=None, username=None
     )
+    keyed.state.ledger.database._path = Path("/dev/null/nowhere")
     for arguments in (["erase", "--subject", subject.hex(), "--yes"], ["seal"], ["purge", "--yes"]):
         result = invoke(keyed, *arguments)
         assert result.exit_code == 1

@@ -77,6 +77,15 @@ def test_a_link_of_an_e_mail_leads_on_and_counts_once_a_day(site: Site) -> None:
     assert counted(site) == {"link": {"catalogue": 2, "start": 1}}
 
 
+def test_who_follows_the_link_of_another_is_asked_as_well(site: Site) -> None:
+    """A friend to whom the e-mail was sent on, or its reader in a browser that said no."""
+    url = written(site, subject=site.get("/me").text)
+    site.client.delete_cookie("consent_example")
+    site.form(answer="reject_all")
+    assert leads(hit(site, url)) == SHOP
+    assert counted(site) == {}
+
+
 @pytest.mark.parametrize(
     "said",
     [

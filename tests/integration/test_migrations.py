@@ -226,7 +226,7 @@ def test_counters_of_the_version_before_go_on_and_show_nothing(ledger: Ledger) -
         connection.execute(
             sa.text("INSERT INTO consent_audience (site, day, dimension, value, count) VALUES ('', '', '', '', 1)")
         )
-    assert counts.close(judge(Audience()), now=closes_at(day)) == 1
+    assert counts.close(judge(Audience(), ()), now=closes_at(day)) == 1
     assert counts.days(since=day, until=day) == {}
     assert [row["dimension"] for row in ledger.rows(tables.audience_day)] == [""]
     assert ledger.database.current() == (newest(),)

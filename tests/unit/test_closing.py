@@ -19,6 +19,8 @@ from consent.policy.audience import Audience
 from tests.unit.test_view_attacks import Equation, _most
 
 _AUDIENCE = Audience()
+#: Declared; answers about others are never shown.
+PURPOSES = ("statistics", "marketing", "social", "preferences", "a", "b", "p", "q")
 Raw = dict[str, list[Cell]]
 
 
@@ -41,7 +43,7 @@ def _answered(accepted: int, refused: int, taken_back: int = 0, purpose: str = "
 
 
 def _close(raw: Mapping[str, Sequence[Cell]], **changes: object) -> Published:
-    return closing.close(raw, Audience(**changes), {})  # type: ignore[arg-type]
+    return closing.close(raw, Audience(**changes), {}, PURPOSES)  # type: ignore[arg-type]
 
 
 # Which rule for which dimension.
@@ -64,7 +66,7 @@ def test_dimensions_of_their_own_know_nothing_of_each_other() -> None:
 def test_regions_fold_into_their_continent_and_subdivisions_as_well() -> None:
     counts = {"DE-BY": 500, "DE-BE": 300, "DE-HB": 4, "DE": 30, "FR": 200, "US": 90, "US-CA": 80, "unknown": 40}
     order = {dimensions.REGION: ["DE-BY", "DE-BE", "FR", "US", "150", "019", "DE", "US-CA", "unknown"]}
-    published = closing.close({dimensions.REGION: _cells(**counts)}, _AUDIENCE, order)
+    published = closing.close({dimensions.REGION: _cells(**counts)}, _AUDIENCE, order, PURPOSES)
     assert _rows(published, dimensions.REGION) == {
         "DE-BY": 500,
         "DE-BE": 300,
@@ -88,9 +90,17 @@ def test_what_shows_nothing_is_not_there() -> None:
 
 def test_the_order_is_that_of_days_before() -> None:
     raw = {dimensions.BROWSER: _cells(Chrome=50, Edge=40, Firefox=30)}
-    assert _rows(closing.close(raw, _AUDIENCE, {}), dimensions.BROWSER) == {"Chrome": 50, "Edge": 40, "other": 30}
+    assert _rows(closing.close(raw, _AUDIENCE, {}, PURPOSES), dimensions.BROWSER) == {
+        "Chrome": 50,
+        "Edge": 40,
+        "other": 30,
+    }
     order = {dimensions.BROWSER: ["Firefox", "Edge", "Chrome"]}
-    assert _rows(closing.close(raw, _AUDIENCE, order), dimensions.BROWSER) == {"Firefox": 30, "Edge": 40, "other": 50}
+    assert _rows(closing.close(raw, _AUDIENCE, order, PURPOSES), dimensions.BROWSER) == {
+        "Firefox": 30,
+        "Edge": 40,
+        "other": 50,
+    }
 
 
 def test_answers_are_shown_where_both_have_k_of_k() -> None:
@@ -237,14 +247,18 @@ def _all_answers(k: int, totals: Sequence[int], close: Callable[[Raw], Published
 
 def _withdrawals_alone(raw: Raw, k: int) -> Published:
     """The weaker rule: what was taken back is shown if it is k of k, whatever else there is."""
-    published = closing.close({name: cells for name, cells in raw.items() if name != WITHDRAWAL}, Audience(k=k), {})
+    published = closing.close(
+        {name: cells for name, cells in raw.items() if name != WITHDRAWAL}, Audience(k=k), {}, PURPOSES
+    )
     shown = [Row(cell.value, Kind.VALUE, cell.count) for cell in raw[WITHDRAWAL] if cell.contributors >= k]
     return {**published, WITHDRAWAL: Day(k, shown)}
 
 
 def _withdrawals_closed(raw: Raw, k: int) -> Published:
     """Another: they are closed like pages, beside the answers."""
-    published = closing.close({name: cells for name, cells in raw.items() if name != WITHDRAWAL}, Audience(k=k), {})
+    published = closing.close(
+        {name: cells for name, cells in raw.items() if name != WITHDRAWAL}, Audience(k=k), {}, PURPOSES
+    )
     return {**published, WITHDRAWAL: closed(raw[WITHDRAWAL], k=k)}
 
 
@@ -252,7 +266,7 @@ def _withdrawals_closed(raw: Raw, k: int) -> Published:
 def test_of_all_answers_no_reading_excludes_a_number_below_k(k: int, totals: Sequence[int]) -> None:
     """Not even where the number of all answers is known, as from another purpose; nor by subtraction of withdrawals."""
     audience = Audience(k=k)
-    assert _excluded(_all_answers(k, totals, lambda raw: closing.close(raw, audience, {})), k) == 0
+    assert _excluded(_all_answers(k, totals, lambda raw: closing.close(raw, audience, {}, PURPOSES)), k) == 0
 
 
 @pytest.mark.parametrize("rule", [_withdrawals_alone, _withdrawals_closed])
@@ -323,7 +337,7 @@ def test_no_answers_to_other_purposes_bound_a_small_number(may_leave_out: bool, 
         purposes = "pq"
         joint = _joint(chance, purposes, may_leave_out=may_leave_out)
         raw = _raw_of(chance, joint, purposes)
-        published = closing.close(raw, _AUDIENCE, {})
+        published = closing.close(raw, _AUDIENCE, {}, PURPOSES)
         states = _STATES if may_leave_out else _STATES[:3]
         patterns = list(itertools.product(states, repeat=len(purposes)))
         equations = list(_said(published, purposes, patterns))

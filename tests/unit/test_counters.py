@@ -161,6 +161,26 @@ def test_a_day_that_may_be_read_is_not_added_to(counters: Counters, store: Store
     assert store.batches == []
 
 
+def test_a_clock_that_was_days_ahead_does_no_lasting_harm(store: Store) -> None:
+    """One hit is on a wrong day; those after it are not, and are handed over in time."""
+    forgotten: list[int] = []
+    every = timedelta(seconds=5)
+    counters = Counters(store.keep, k=3, entropy=os.urandom, every=every, forget=lambda: forgotten.append(1))
+    counters.add(PAGE, HOME, now=NOON + timedelta(days=400))
+    for second in range(3):
+        counters.add(PAGE, HOME, now=NOON + timedelta(seconds=6 * second))
+    assert store.totals[TODAY, "page", "/"] == Tallied(3, 1)
+    assert store.totals[TODAY + timedelta(days=400), "page", "/"] == Tallied(1, 1)
+    assert len(forgotten) == 2, "with each day, what others remember goes as well"
+
+
+def test_a_clock_that_is_set_back_an_hour_hands_over_all_the_same(store: Store) -> None:
+    counters = Counters(store.keep, k=3, entropy=os.urandom, every=timedelta(seconds=5))
+    counters.add(PAGE, HOME, now=NOON)
+    counters.add(PAGE, HOME, now=NOON - timedelta(hours=1))
+    assert store.totals[TODAY, "page", "/"].count == 2
+
+
 def test_a_clock_that_goes_back_counts_for_the_newest_day(counters: Counters, store: Store) -> None:
     """A day that was over does not begin again, with another key."""
     counters.add(PAGE, HOME, now=NOON + timedelta(days=1))

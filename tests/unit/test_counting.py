@@ -264,11 +264,10 @@ def test_no_answer_is_not_counted(site: Site, answers: dict[str, bool]) -> None:
 def test_visitors_are_estimated_where_the_site_asks_for_it(regions: Regions) -> None:
     """By network and browser; only with statistics."""
     site = Site(parse(POLICY.replace("[audience]", "[audience]\nvisitors = true")), regions)
-    for number in range(40):
-        site.page(IRELAND, {"statistics": True}, agent=f"{FIREFOX} {number % 8}")
-    site.page("9.9.9.1", {"statistics": True}, agent=f"{FIREFOX} 1")
+    for number in range(400):
+        site.page(f"9.9.{number % 8}.1", {"statistics": True}, agent=f"{FIREFOX} {number}")
     site.page(IRELAND)
-    assert site.counted[VISITORS] == {VISITORS: Tallied(8, 1)}
+    assert site.counted[VISITORS] == {VISITORS: Tallied(8, 5)}, "made-up agents of one browser are one visitor"
 
 
 def test_there_is_no_estimate_by_default(site: Site) -> None:

@@ -51,10 +51,14 @@ PEOPLE = {
     "Outlook-iOS/711.2304115.prod.iphone (3.26.0)": Device("mobile", "Outlook-iOS"),
     "Opera/9.80 (J2ME/MIDP; Opera Mini/9.80; U; en) Presto/2.5.25 Version/10.54": Device("mobile", "Opera Mini"),
     "Links (2.28; Linux 5.10; text)": Device("other", "Links"),
-    "Mozilla/5.0 (Somebody's own; 1.0) Browser/1": Device("other", "other"),
 }
 
 MACHINES = (
+    "Mozilla/5.0 (Somebody's own; 1.0) Browser/1",
+    "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041",
+    "Mozilla/5.0 zgrab/0.x",
+    "Mozilla/5.0 (compatible; CensysInspect/1.1; +somewhere)",
+    "Mozilla/5.0 (linux) AppleWebKit/537.36 (KHTML, like Gecko) jsdom/20.0.0",
     "",
     " ",
     "-",

@@ -17,6 +17,9 @@ from consent.policy.audience import Audience
 
 _DRAWS = 40_000
 
+#: Declared: three, whatever is answered.
+PURPOSES = ("p", "q", "r")
+
 
 @pytest.mark.parametrize("epsilon", [0.1, 1.0, 3.0])
 def test_noise_has_the_mean_and_the_variance_that_epsilon_says(epsilon: float) -> None:
@@ -48,8 +51,8 @@ def test_no_counts_need_no_noise() -> None:
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opendp", None)
     with pytest.raises(ConfigError, match=r'epsilon: .*pip install "flask-consentry\[dp\]"'):
-        closing.judge(Audience(epsilon=1.0))
-    assert closing.judge(Audience())({}, {}) == {}
+        closing.judge(Audience(epsilon=1.0), PURPOSES)
+    assert closing.judge(Audience(), PURPOSES)({}, {}) == {}
 
 
 # What is published with it.
@@ -91,13 +94,24 @@ def _spent(one: Raw, other: Raw, audience: Audience) -> float:
             made[len(made)] = (counts, epsilon)
             return counts
 
-        closing.close(raw, audience, {}, chance)
+        closing.close(raw, audience, {}, PURPOSES, chance)
         noised.append(made)
     first, second = noised
     return sum(
         epsilon * sum(abs(a - b) for a, b in zip(counts, second[at][0], strict=True))
         for at, (counts, epsilon) in first.items()
     )
+
+
+def test_what_was_spent_does_not_tell_who_was_there() -> None:
+    """One visitor who is the only one to answer about a purpose changes no epsilon that is published."""
+    many = {answer("p"): [Cell(ACCEPTED, 30, 10), Cell(REFUSED, 30, 10)]}
+    one_more = many | {answer("q"): [Cell(ACCEPTED, 1, 1)], answer("r"): [Cell(REFUSED, 1, 1)]}
+    read = [
+        closing.close(raw, Audience(epsilon=1.0), {}, PURPOSES, lambda counts, _: counts) for raw in (many, one_more)
+    ]
+    assert read[0] == read[1]
+    assert read[0][answer("p")].epsilon == pytest.approx(1 / 6)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +132,7 @@ def test_one_hit_is_covered_by_the_epsilon_of_the_day(hit: Mapping[str, str]) ->
 
 
 def test_what_is_spent_is_said_of_each_table_and_adds_up() -> None:
-    published = closing.judge(Audience(epsilon=1.5, visitors=True))(_raw(), {})
+    published = closing.judge(Audience(epsilon=1.5, visitors=True), PURPOSES)(_raw(), {})
     epsilons = {name: day.epsilon or 0 for name, day in published.items()}
     assert sum(epsilons[name] for name in OF_A_PAGE) == pytest.approx(1.5)
     answers = [epsilons[answer(purpose)] for purpose in "pqr"]
@@ -129,8 +143,8 @@ def test_what_is_spent_is_said_of_each_table_and_adds_up() -> None:
 
 def test_rows_are_those_without_noise_and_no_count_is_below_nothing() -> None:
     audience = Audience(epsilon=0.01)
-    exact = closing.close(_raw(), Audience(), {})
-    published = closing.judge(audience)(_raw(), {})
+    exact = closing.close(_raw(), Audience(), {}, PURPOSES)
+    published = closing.judge(audience, PURPOSES)(_raw(), {})
     assert {name: {row.label for row in day.rows} for name, day in published.items()} == {
         name: {row.label for row in day.rows} for name, day in exact.items()
     }
@@ -141,4 +155,4 @@ def test_rows_are_those_without_noise_and_no_count_is_below_nothing() -> None:
 
 def test_an_epsilon_without_anything_to_make_noise_is_no_day() -> None:
     with pytest.raises(ValueError, match="nothing to make noise with"):
-        closing.close(_raw(), Audience(epsilon=1.0), {})
+        closing.close(_raw(), Audience(epsilon=1.0), {}, PURPOSES)

@@ -54,4 +54,6 @@ def _count(state: State, visit: Visit, hit: LinkHit) -> None:
         name += network(who.address or "") or b""
     else:
         granted = purpose in state.policy.purposes and subjects.grants(state, hit.subject, purpose, now=now)
+        if visit.decision is not None:  # whoever follows it may be another than the one it was sent to
+            granted = granted and purpose in visit.grants.purposes
     state.counting.click(who, hit.link, token=name, granted=granted, now=now)
