@@ -195,7 +195,7 @@ class _Tally:
             return due
 
     def is_over(self, today: date) -> bool:
-        """Whether another day has begun; or the clock was days ahead and is not any more. An hour back is no new day."""
+        """Whether another day has begun; or the clock was days ahead and is not any more. An hour back is none."""
         return today > self.day or self.day - today > _A_DAY
 
     def cell(self, value: tuple[str, str]) -> _Cell:
