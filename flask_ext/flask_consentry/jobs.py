@@ -103,7 +103,8 @@ def seal(app: Flask, ledger: Ledger, clock: Clock) -> None:
 def close(state: State) -> int:
     """Publish the days that are over: how many. Drop those that are older than the policy keeps them."""
     counts, policy, now = state.ledger.counts, state.policy, state.clock()
-    judge = closing.judge(policy.audience, policy.purposes)
-    closed = counts.close(judge, now=now) if counts.waiting(now=now) else 0
+    closed = 0
+    if counts.waiting(now=now):  # whoever judges may need what takes long to load
+        closed = counts.close(closing.judge(policy.audience, policy.purposes), now=now)
     counts.forget(closing.kept_since(policy.audience.retention, now=now))
     return closed

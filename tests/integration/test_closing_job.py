@@ -66,6 +66,20 @@ def test_a_seal_forgets_what_is_older_than_the_policy_keeps(build: Callable[...,
         assert connection.execute(tables.audience_day.select()).all() == []
 
 
+def test_nothing_is_loaded_to_close_no_day(build: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes noise takes a second and 40 MB: every process looks every ten minutes, and one closes once a day."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "opendp"]:
+        monkeypatch.delitem(sys.modules, name)
+    site = build(f"{SMALL}\n[audience]\nepsilon = 1.0\n")
+    _run(site, "keys", "new")
+    assert _seal(site) == 0
+    assert "opendp" not in sys.modules
+    site.state.ledger.counts.add(_batch())
+    site.clock.advance(days=1)
+    assert _seal(site) == 1
+    assert "opendp" in sys.modules, "control"
+
+
 def test_a_site_that_serves_closes_them_by_itself(build: Callable[..., Site]) -> None:
     site = build(CONSENT_BACKGROUND=True)
     site.state.ledger.counts.add(_batch())
