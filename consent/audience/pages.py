@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..policy.pattern import fits
 from .view import OTHER
 
 #: Characters of a page that are kept.
@@ -29,7 +30,7 @@ def page_value(path: str, route: str, patterns: Iterable[str]) -> str:
     if not route:
         return OTHER
     path = _END.split(path, maxsplit=1)[0]
-    if any(path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern for pattern in patterns):
+    if any(fits(pattern, path) for pattern in patterns):
         return _visible(path)
     return _visible(route)
 

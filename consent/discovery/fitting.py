@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from ..gate.urls import is_covered
+from ..policy import pattern
 from ..policy.catalogue import Entry
 from .finding import STORED, Finding, Fit, lets_pass
 from .sighting import Kind
@@ -102,6 +103,4 @@ def _pattern(source: str) -> tuple[re.Pattern[str], bool]:
 
 
 def _is_named(finding: Finding, cookie: Mapping[str, str]) -> bool:
-    name = cookie["name"]
-    same = finding.name.startswith(name[:-1]) if name.endswith("*") else finding.name == name
-    return same and cookie.get("kind", "cookie") in STORED[finding.kind]
+    return pattern.fits(cookie["name"], finding.name) and cookie.get("kind", "cookie") in STORED[finding.kind]

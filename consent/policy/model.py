@@ -18,6 +18,7 @@ from ..errors import UnknownPurpose, UnknownService
 from ..lifetime import Lifetime
 from ..version import VERSION
 from .audience import Audience
+from .pattern import fits
 from .revision import fingerprint, tag
 
 #: The purpose that is built in and never asked about (ePrivacy Directive Art. 5(3), second sentence).
@@ -106,7 +107,7 @@ class Cookie:
 
     def matches(self, name: str) -> bool:
         """Whether *name* is this cookie's name or begins with its prefix."""
-        return name.startswith(self.name[:-1]) if self.name.endswith("*") else name == self.name
+        return fits(self.name, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,9 +164,7 @@ class Service:
 
     def runs_on(self, path: str) -> bool:
         """Whether its hosts may be let through on a page at *path*."""
-        return not self.routes or any(
-            path.startswith(route[:-1]) if route.endswith("*") else path == route for route in self.routes
-        )
+        return not self.routes or any(fits(route, path) for route in self.routes)
 
     def tag_under(self, purpose: bytes) -> bytes:
         """Three bytes that change when what a visitor agreed to changes: see :mod:`.revision`.

@@ -76,6 +76,11 @@ def how(policy: Policy) -> Iterator[str]:
     yield f"A day is shown an hour after it is over (UTC), then never changes, and is kept for {kept}."
 
 
+def is_told(policy: Policy, dimension: str) -> bool:
+    """Whether the site has any: every page view is of no campaign, where none is declared."""
+    return dimension != dimensions.CAMPAIGN or policy.audience.campaigns is not None
+
+
 def untold(section: Section) -> str:
     """A sentence instead of a list that would have one line, with everything in it; empty: there is more to list."""
     is_none = all(row.kind is Kind.OTHER or row.label == dimensions.NONE for row in section.rows)

@@ -72,7 +72,7 @@ def page(state: State, shown: Report, *, newest: date) -> str:
     policy = state.policy
     pages, is_over_time = shown.section(dimensions.PAGE), len(shown.period.steps) > 1
     is_empty = not any(section.shown for section in shown.all)
-    content = [shown.section(name) for name in _LISTS if name in shown.sections and _is_told(policy, name)]
+    content = [shown.section(name) for name in _LISTS if name in shown.sections and notes.is_told(policy, name)]
     return _render(
         state,
         period=shown.period,
@@ -93,11 +93,6 @@ def page(state: State, shown: Report, *, newest: date) -> str:
         how=list(notes.how(policy)),
         source=notes.source(state),
     )
-
-
-def _is_told(policy: Policy, dimension: str) -> bool:
-    """Whether the site has any: every page view is of no campaign, where none is declared."""
-    return dimension != dimensions.CAMPAIGN or policy.audience.campaigns is not None
 
 
 def problem(state: State, error: str, *, newest: date, since: str = "", until: str = "") -> str:

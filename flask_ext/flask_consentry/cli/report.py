@@ -112,8 +112,7 @@ def _lines(state: State, shown: Report) -> Iterator[str]:
         for one in shown.answers:
             yield from _answers(audience_notes.label(state.policy, one.purpose), one)
     for name, section in shown.sections.items():
-        is_told = name != dimensions.CAMPAIGN or state.policy.audience.campaigns is not None
-        if section.adds_up and is_told:
+        if section.adds_up and audience_notes.is_told(state.policy, name):
             yield from _section(section)
     yield from _heading("What is not shown, and why", "")
     for sentence in audience_notes.how(state.policy):

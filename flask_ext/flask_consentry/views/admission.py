@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from inspect import isawaitable
 
+from flask import Response as FlaskResponse
 from flask import current_app
 from werkzeug.wrappers import Response
 
 from ..state import State
+from .problems import never_stored
 
 _LOG = logging.getLogger("consentry")
+
+
+def refused(state: State, action: str) -> FlaskResponse | None:
+    """The answer to whom the page of *action* is not shown: there is none without ``CONSENT_AUTHORIZE``, else 403."""
+    if state.settings.authorize is None:
+        said, status = "not found\n", HTTPStatus.NOT_FOUND
+    elif not may(state, action):
+        said, status = "forbidden\n", HTTPStatus.FORBIDDEN
+    else:
+        return None
+    return never_stored(FlaskResponse(said, status, content_type="text/plain; charset=utf-8"))
 
 
 def may(state: State, action: str) -> bool:

@@ -17,7 +17,7 @@ from consent.ledger.patience import within
 
 from .. import audience_notes, audience_page
 from ..current import state as current_state
-from .admission import may
+from .admission import refused
 from .problems import never_stored
 
 #: Seconds that a request waits for the store, all in all.
@@ -28,10 +28,8 @@ _PATIENCE = 5.0
 def get() -> Response:
     """The report of the days ``from`` to ``until``, both included; four weeks, where they are not said."""
     state = current_state()
-    if state.settings.authorize is None:
-        return _plain("not found\n", HTTPStatus.NOT_FOUND)
-    if not may(state, "report"):
-        return _plain("forbidden\n", HTTPStatus.FORBIDDEN)
+    if (answer := refused(state, "report")) is not None:
+        return answer
     now = state.clock()
     asked = {"since": request.args.get("from", ""), "until": request.args.get("until", "")}
     newest = last_closed(now)
@@ -45,7 +43,3 @@ def get() -> Response:
         made = audience_page.problem(state, "The numbers cannot be read now. Try again later.", newest=newest, **asked)
         return never_stored(make_response(made, HTTPStatus.SERVICE_UNAVAILABLE))
     return never_stored(make_response(audience_page.page(state, shown, newest=newest)))
-
-
-def _plain(said: str, status: HTTPStatus) -> Response:
-    return never_stored(Response(said, status, content_type="text/plain; charset=utf-8"))

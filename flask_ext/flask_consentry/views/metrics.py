@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from http import HTTPStatus
 
 from flask import Response
 
@@ -21,7 +20,7 @@ from .. import condition, metrics
 from ..condition import Condition
 from ..current import state as current_state
 from ..metrics import Family, gauge
-from .admission import may
+from .admission import refused
 from .problems import never_stored
 
 #: Seconds that a request waits for the store, all in all.
@@ -32,16 +31,10 @@ _PATIENCE = 5.0
 def get() -> Response:
     """The metrics, to whom they are shown."""
     state = current_state()
-    if state.settings.authorize is None:
-        return _plain("not found\n", HTTPStatus.NOT_FOUND)
-    if not may(state, "metrics"):
-        return _plain("forbidden\n", HTTPStatus.FORBIDDEN)
+    if (answer := refused(state, "metrics")) is not None:
+        return answer
     families = [*state.metrics.families(), *_gauges(condition.look(state))]
     return never_stored(Response(metrics.text(families), content_type=metrics.CONTENT_TYPE))
-
-
-def _plain(said: str, status: HTTPStatus) -> Response:
-    return never_stored(Response(said, status, content_type="text/plain; charset=utf-8"))
 
 
 #: Gauge, what it says, and how it is read.
